@@ -1,0 +1,7 @@
+"""`python -m densedepth` is `densedepth`."""
+
+import sys
+
+from densedepth.cli import main
+
+sys.exit(main())

@@ -1,0 +1,88 @@
+"""The `densedepth` program: finds the command, parses its arguments, prints errors as one line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+from densedepth import __version__
+from densedepth.commands import UsageError
+from densedepth.errors import DenseDepthError
+
+COMMANDS: dict[str, str] = {
+    "predict": "densedepth.commands.predict:predict",
+    "train": "densedepth.training.train:train",
+    "evaluate": "densedepth.commands.evaluate:evaluate",
+    "export": "densedepth.commands.export:export",
+    "models": "densedepth.commands.models:models",
+    "demo": "densedepth.commands.demo:demo",
+}
+"""Name (one word, or two as in "data inspect") to "module:function". The module is only imported for its
+command.
+
+A command is a typed function with a documented `Args:` section that returns an exit status (None is 0).
+"""
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        Exit status: 0 done, 1 some input failed, 2 wrong usage, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if words else USAGE_ERROR
+    if words[0] == "--version":
+        print(f"densedepth {__version__}")
+        return 0
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in COMMANDS), None)
+    if name is None:
+        print(f"error: no command '{words[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return USAGE_ERROR
+    # Remarks of Pillow on odd files would break up the one line each file gets.
+    warnings.filterwarnings("ignore", module="PIL")
+    try:
+        return _run(name, words[len(name.split()) :])
+    except DenseDepthError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        print("interrupted: files named so far are complete, nothing half-written is left", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(name: str, words: list[str]) -> int:
+    from densedepth.commands.arguments import parser_for
+
+    module, function_name = COMMANDS[name].split(":")
+    try:
+        function = getattr(import_module(module), function_name)
+        parser = parser_for(function, f"densedepth {name}")
+        values = vars(parser.instantiate_classes(parser.parse_args(words)))
+        values.pop("config", None)
+        return function(**values) or 0
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "densedepth":
+            raise
+        raise DenseDepthError(
+            f"densedepth {name} needs {package}, which an extra brings: pip install densedepth[train] "
+            "(other extras are listed in the README)"
+        ) from error
+
+
+def _overview() -> str:
+    names = "\n".join(f"  densedepth {name}" for name in COMMANDS)
+    return (
+        "One photo in, a dense depth map in metres out.\n\n"
+        "usage: densedepth COMMAND [--help] ...   (or densedepth --version)\n\n"
+        f"commands:\n{names}\n\n"
+        "example: densedepth predict room.jpg -o out"
+    )

@@ -1,0 +1,7 @@
+"""The commands of the `densedepth` program: one typed function each, nothing heavy imported at the top."""
+
+from densedepth.errors import DenseDepthError
+
+
+class UsageError(DenseDepthError):
+    """Options that contradict each other or make no sense: exit status 2."""

@@ -1,0 +1,157 @@
+"""A network as a bundle: one .onnx file, uint8 RGB in, metres out, with its card; verified before it is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from densedepth import __version__
+from densedepth.errors import DenseDepthError
+from densedepth.export.halve import store_weights_in_half
+from densedepth.models import DenseDepth, load_checkpoint
+from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera
+from densedepth.runtime.card import CARD_KEY
+
+OPSET = 18
+#: (height, width) of the images that the bundle is checked on; none of them is the one it was traced with.
+VERIFY_SIZES = ((64, 96), (101, 75), (224, 320), (240, 320))
+#: Largest relative difference to torch: float32 order of summation, and weights rounded to 11 bits.
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2}
+
+
+class BundleGraph(nn.Module):
+    """uint8 (N, H, W, 3) -> float32 (N, H, W) metres; everything in between is inside the graph."""
+
+    def __init__(self, net: DenseDepth) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.net.depth_m(image.permute(0, 3, 1, 2).float() / 255)
+
+
+def export_bundle(net: DenseDepth, card: Card, path: str | os.PathLike[str], *, half_weights: bool = True) -> Path:
+    """Write ``net`` with ``card`` as a bundle.
+
+    Args:
+        net: the network; it is used in eval mode.
+        card: what stands in the file's metadata.
+        path: the .onnx file to write. It is written beside, compared with torch at four sizes (one odd), and
+            only then renamed.
+        half_weights: store large weights as float16, which halves the file; arithmetic stays float32.
+
+    Raises:
+        DenseDepthError: the bundle's depth differs from torch's.
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise DenseDepthError(f"{path}: a bundle's name ends in .onnx")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
+    training = net.training
+    net.eval()
+    try:
+        model = _to_onnx(BundleGraph(net))
+        if half_weights:
+            store_weights_in_half(model)
+        model.producer_name, model.producer_version = "densedepth", __version__
+        onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+        onnx.save(model, beside)
+        worst = _verify(net, Bundle(beside))
+        limit = TOLERANCE["float16" if half_weights else "float32"]
+        if not worst < limit:
+            raise DenseDepthError(
+                f"{path}: the exported bundle differs from torch by {worst:.2%} (limit {limit:.1%}); nothing was "
+                "written" + ("; try half_weights=False" if half_weights else "")
+            )
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+        net.train(training)
+    return path
+
+
+def export_checkpoint(
+    checkpoint: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    license: str = "",
+    half_weights: bool = True,
+) -> Path:
+    """Write the network of a checkpoint or run folder as a bundle; ``name`` defaults to the file's stem."""
+    net, info = load_checkpoint(checkpoint)
+    card = _card(net, info, name or Path(path).stem, license)
+    return export_bundle(net, card, path, half_weights=half_weights)
+
+
+def checkpoint_estimator(checkpoint: str | os.PathLike[str]) -> DepthEstimator:
+    """An estimator for a checkpoint folder, through the same graph and runtime that a bundle uses."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = export_checkpoint(checkpoint, Path(folder) / "model.onnx", name=str(checkpoint), half_weights=False)
+        return DepthEstimator(Bundle(path))
+
+
+def _card(net: DenseDepth, info: dict[str, object], name: str, license: str) -> Card:
+    arch = net.architecture
+    width, height = int(info.get("width", 640)), int(info.get("height", 480))  # type: ignore[call-overload]
+    # An unknown camera is taken to be that of NYU Depth v2: 28 mm in 35mm terms, as most phones have.
+    focal_px = float(info.get("focal_px") or 519.1637 / 640 * width)  # type: ignore[arg-type]
+    return Card(
+        name=name,
+        input=InputCamera(width=width, height=height, focal_px=focal_px),
+        depth_range_m=arch.depth_range_m,
+        license=license,
+        encoder=arch.encoder,
+        decoder_width=arch.decoder_width,
+        training_data=str(info.get("training_data", "")),
+        created_with=f"densedepth {__version__}",
+        extra={"architecture": arch.to_dict(), "validation": info.get("validation", {})},
+    )
+
+
+def _to_onnx(graph: BundleGraph) -> onnx.ModelProto:
+    sample = torch.zeros(2, 64, 96, 3, dtype=torch.uint8)
+    dims = {
+        0: torch.export.Dim("n", min=1),
+        1: torch.export.Dim("h", min=32),
+        2: torch.export.Dim("w", min=32),
+    }
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), quiet, torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph,
+            (sample,),
+            input_names=["image"],
+            output_names=["depth_m"],
+            dynamic_shapes=(dims,),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _verify(net: DenseDepth, bundle: Bundle) -> float:
+    """Largest relative difference of the bundle's metres to torch's over random images."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for height, width in VERIFY_SIZES:
+        image = rng.integers(0, 256, size=(2, height, width, 3), dtype=np.uint8)
+        with torch.no_grad():
+            expected_m = BundleGraph(net)(torch.from_numpy(image)).numpy()
+        worst = max(worst, float(np.abs(bundle.infer(image) / expected_m - 1).max()))
+    return worst

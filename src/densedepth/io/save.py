@@ -1,0 +1,87 @@
+"""Saving and loading depth by suffix. A new format is one file and one line in a table here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+from densedepth.errors import DepthFileError
+from densedepth.io import npz, png, space, tiff
+from densedepth.io.opening import one_line
+from densedepth.io.write import replacing
+from densedepth.types import DepthMap
+
+WRITERS: dict[str, Callable[[DepthMap, Path], None]] = {
+    ".png": png.write,
+    ".npz": npz.write,
+    ".tiff": tiff.write,
+    ".tif": tiff.write,
+    ".ply": space.write_ply,
+    ".glb": space.write_glb,
+}
+
+READERS: dict[str, Callable[[Path, float | None], DepthMap]] = {
+    ".png": png.read,
+    ".npz": npz.read,
+    ".tiff": tiff.read,
+    ".tif": tiff.read,
+}
+
+
+def save_depth(depth: DepthMap, path: str | PathLike[str], *, overwrite: bool = True) -> Path:
+    """Write a depth map in the format that the suffix of `path` names; the file appears whole or not at all.
+
+    `.png`: 16-bit millimetres. `.npz`, `.tiff`: float32 metres, lossless. `.ply`: point cloud, all valid
+    pixels. `.glb`: mesh, at most 500,000 vertices; `.ply` and `.glb` need `depth.camera`.
+
+    Returns:
+        The path written.
+
+    Raises:
+        DepthFileError: unknown suffix, the depth does not fit the format, the file exists and `overwrite` is
+            False, or it cannot be written.
+    """
+    path = Path(path)
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise DepthFileError(f"{path}: no depth format has the suffix '{path.suffix}'; use one of {', '.join(WRITERS)}")
+    if not overwrite and path.exists():
+        raise DepthFileError(f"{path}: exists already; choose another name or pass overwrite=True")
+    try:
+        with replacing(path) as temporary:
+            write(depth, temporary)
+    except DepthFileError as cause:
+        raise DepthFileError(f"{path}: {cause}") from cause
+    except OSError as cause:
+        raise DepthFileError(f"{path}: cannot be written ({one_line(cause)})") from cause
+    return path
+
+
+def load_depth(path: str | PathLike[str], *, metres_per_unit: float | None = None) -> DepthMap:
+    """Read a depth map from `.png`, `.npz` or `.tiff`.
+
+    Files of this package are read as they were written: `.npz` and `.tiff` bit for bit, `.png` within 0.5 mm.
+        Of
+    other origin, 16-bit PNG and TIFF are taken as millimetres and float TIFF as metres; values that are not
+    finite and positive are not valid. The photo is not in these files, so `image` is None.
+
+    Args:
+        path: the file.
+        metres_per_unit: metres per stored number, instead of what the file says or the format implies.
+
+    Raises:
+        DepthFileError: missing, damaged, unknown suffix, or an 8-bit PNG without `metres_per_unit`.
+    """
+    path = Path(path)
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        raise DepthFileError(f"{path}: no depth format we read; use one of {', '.join(READERS)}")
+    if not path.is_file():
+        raise DepthFileError(f"{path}: no such file; check the name")
+    try:
+        return read(path, metres_per_unit)
+    except DepthFileError:
+        raise
+    except Exception as cause:  # decoders meet damaged data with errors of any kind
+        raise DepthFileError(f"{path}: damaged or not depth ({one_line(cause)}); get a whole copy") from cause

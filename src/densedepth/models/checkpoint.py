@@ -1,0 +1,70 @@
+"""Checkpoints for use: a folder with ``model.safetensors`` (weights) and ``model.json`` (the architecture)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from densedepth.errors import DenseDepthError
+from densedepth.models.densedepth import DenseDepth
+
+WEIGHTS = "model.safetensors"
+SWITCHES = "model.json"
+
+
+def save_checkpoint(net: DenseDepth, folder: str | os.PathLike[str], info: dict[str, Any] | None = None) -> Path:
+    """Write ``net`` to ``folder``; ``info`` (training data, focal length ...) goes into the card of a later export.
+
+    Both files are written into a temporary folder beside it, which then takes the place of the old one.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}-{os.getpid()}")
+    beside.mkdir(exist_ok=True)
+    try:
+        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, beside / WEIGHTS)
+        description = {"architecture": net.architecture.to_dict(), "info": info or {}}
+        (beside / SWITCHES).write_text(json.dumps(description, indent=2) + "\n")
+        old = folder.with_name(f".{folder.name}-old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any]]:
+    """The network of a checkpoint folder, in eval mode, and its ``info``. A run folder stands for its ``best``.
+
+    Raises:
+        DenseDepthError: a file is missing or damaged, or the weights do not fit the architecture.
+    """
+    folder = Path(folder)
+    if not (folder / SWITCHES).exists() and (folder / "best" / SWITCHES).exists():
+        folder = folder / "best"
+    try:
+        description = json.loads((folder / SWITCHES).read_text())
+        net = DenseDepth.from_architecture(description["architecture"])
+        state = load_file(folder / WEIGHTS)
+    except FileNotFoundError as error:
+        raise DenseDepthError(f"{folder} is no checkpoint: {Path(error.filename or WEIGHTS).name} is missing") from None
+    except DenseDepthError:
+        raise
+    except Exception as error:
+        raise DenseDepthError(f"{folder}: damaged checkpoint ({str(error).splitlines()[0]})") from None
+    own = net.state_dict()
+    for key in sorted(own.keys() | state.keys()):
+        ours = tuple(own[key].shape) if key in own else "none"
+        theirs = tuple(state[key].shape) if key in state else "none"
+        if ours != theirs:
+            raise DenseDepthError(f"{folder / WEIGHTS}: '{key}' is {theirs}, the architecture needs {ours}")
+    net.load_state_dict(state)
+    return net.eval(), description["info"]

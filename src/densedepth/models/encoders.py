@@ -1,0 +1,168 @@
+"""Encoders out of timm, all under one contract.
+
+An encoder maps an image (N, 3, H, W), H and W multiples of 32, to five feature maps, shallow to deep:
+(N, channels[i], H/r, W/r) for r = 2, 4, 8, 16, 32. ``channels`` states the five widths before any image is seen.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import timm
+import torch.nn.functional as F
+from timm.layers import Conv2dSame  # type: ignore[attr-defined]
+from torch import Tensor, nn
+
+from densedepth.errors import DenseDepthError
+from densedepth.models.offline_weights import OFFLINE_WEIGHTS, load_offline_weights
+
+REDUCTIONS = (2, 4, 8, 16, 32)
+STRIDE = REDUCTIONS[-1]
+
+
+class Encoder(nn.Module):
+    """The contract above. ``body`` is the timm module whose weights a checkpoint holds."""
+
+    channels: tuple[int, ...]
+    body: nn.Module
+
+
+class TimmEncoder(Encoder):
+    """Any timm model that offers features at /2 .. /32 through ``features_only``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        body: Any = timm.create_model(name, pretrained=False, features_only=True)
+        reductions = tuple(body.feature_info.reduction())
+        if reductions != REDUCTIONS:
+            raise DenseDepthError(
+                f"encoder '{name}' gives features at strides {reductions}; the decoder needs {REDUCTIONS}: "
+                "choose a convolutional encoder such as tf_efficientnet_lite2, resnet50 or densenet169"
+            )
+        self.channels = tuple(body.feature_info.channels())
+        _make_same_padding_static(body)
+        self.body = body
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        features: list[Tensor] = self.body(image)
+        return features
+
+
+class StaticSameConv2d(nn.Conv2d):
+    """TensorFlow's 'same' padding for inputs whose sides are multiples of the stride: the padding is then a constant.
+
+    timm's Conv2dSame works it out from each input's size, which makes exporting with free sizes take minutes.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        """Take over the parameters of ``conv``."""
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,  # type: ignore[arg-type]
+            conv.stride,  # type: ignore[arg-type]
+            dilation=conv.dilation,  # type: ignore[arg-type]
+            groups=conv.groups,
+            bias=conv.bias is not None,
+        )
+        self.weight, self.bias = conv.weight, conv.bias
+        geometry = zip(self.kernel_size, self.dilation, self.stride, strict=True)
+        height, width = (max((k - 1) * d + 1 - s, 0) for k, d, s in geometry)
+        self.margins = (width // 2, width - width // 2, height // 2, height - height // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.margins))
+
+
+class DenseNetEncoder(Encoder):
+    """DenseNet with the five taps of the paper, taken out of timm's own module.
+
+    conv1/relu, pool1, pool2_pool and pool3_pool of the Keras program are norm0 (+ReLU), pool0, transition1 and
+    transition2 here; the bottleneck is norm5 **with** its ReLU, 1664 channels wide for DenseNet-169. timm's
+    ``features_only`` taps lie before the transitions and are not the paper's.
+    """
+
+    TAPS = ("norm0", "pool0", "transition1", "transition2", "norm5")
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        body: Any = timm.create_model(name, pretrained=False).features
+        stem = body.norm0.num_features
+        transitions = (body.transition1.conv.out_channels, body.transition2.conv.out_channels)
+        self.channels = (stem, stem, *transitions, body.norm5.num_features)
+        self.body = body
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        taps = []
+        x = image
+        for name, module in self.body.named_children():
+            x = module(x)
+            if name in self.TAPS:
+                taps.append(x)
+        return taps
+
+
+def build_encoder(name: str, *, pretrained: bool) -> Encoder:
+    """Make the encoder ``name`` (any timm model name), with ImageNet weights when ``pretrained``.
+
+    Weights come from an installed package where one holds them (see ``OFFLINE_WEIGHTS``), else through timm's own
+    loader, which needs its hub or its cache.
+
+    Raises:
+        DenseDepthError: the name is unknown, the model has no features at /2 .. /32, or the weights cannot be had.
+    """
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise DenseDepthError(f"timm knows no encoder '{name}'{hint}")
+    encoder = DenseNetEncoder(name) if name.startswith("densenet") else TimmEncoder(name)
+    if pretrained:
+        _load_imagenet_weights(encoder, name)
+    return encoder
+
+
+def imagenet_normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation, for RGB in 0..1, that the ImageNet weights of ``name`` were trained with."""
+    if name in OFFLINE_WEIGHTS:
+        return (127 / 255,) * 3, (128 / 255,) * 3  # the package's own (x - 127) / 128 for x in 0..255
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
+    return tuple(config.mean), tuple(config.std)
+
+
+def _make_same_padding_static(body: nn.Module) -> None:
+    for parent in body.modules():
+        for name, conv in parent.named_children():
+            if isinstance(conv, Conv2dSame):
+                setattr(parent, name, StaticSameConv2d(conv))
+
+
+def _load_imagenet_weights(encoder: Encoder, name: str) -> None:
+    if name in OFFLINE_WEIGHTS:
+        state = load_offline_weights(name)
+    else:
+        try:
+            state = timm.create_model(name, pretrained=True).state_dict()
+        except Exception as error:  # timm raises whatever its hub client raises
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DenseDepthError(
+                f"ImageNet weights of '{name}' cannot be loaded ({reason}): connect to the model hub once, "
+                f"use {' or '.join(sorted(OFFLINE_WEIGHTS))}, or start from random weights (--model.pretrained false)"
+            ) from None
+    if isinstance(encoder, DenseNetEncoder):
+        state = {key.removeprefix("features."): value for key, value in state.items()}
+    own = encoder.body.state_dict()
+    renamed = {key: state.get(key, state.get(_unflattened(key))) for key in own}
+    missing = [key for key, value in renamed.items() if value is None]
+    if missing:
+        raise DenseDepthError(f"ImageNet weights of '{name}' have no tensor for '{missing[0]}'")
+    encoder.body.load_state_dict(renamed)
+
+
+def _unflattened(key: str) -> str:
+    """timm flattens some feature bodies: ``stages_0.x`` there is ``stages.0.x`` in the classifier."""
+    head, _, rest = key.partition(".")
+    stem, _, index = head.rpartition("_")
+    return f"{stem}.{index}.{rest}" if stem and index.isdigit() else key

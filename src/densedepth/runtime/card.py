@@ -1,0 +1,118 @@
+"""The card of a bundle: what the network is, what it was trained for and how well it does."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from densedepth.errors import BundleError
+from densedepth.runtime.onnx_metadata import read_metadata
+from densedepth.types import FILM_DIAGONAL_MM
+
+CARD_KEY = "densedepth_card"
+"""Name of the ONNX metadata property that holds the card as JSON."""
+
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class InputCamera:
+    """The camera the network was trained for: image size and focal length, all in pixels."""
+
+    width: int
+    height: int
+    focal_px: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(value) and value > 0 for value in (self.width, self.height, self.focal_px)):
+            raise ValueError(f"input width, height and focal_px must be positive, got {self}")
+
+    @property
+    def diagonal_px(self) -> float:
+        """Diagonal of the input image in pixels."""
+        return math.hypot(self.width, self.height)
+
+    @property
+    def focal_35mm(self) -> float:
+        """35mm-equivalent focal length in millimetres, by the diagonal."""
+        return self.focal_px / self.diagonal_px * FILM_DIAGONAL_MM
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle says about itself.
+
+    Attributes:
+        name: name of the model, written into depth maps.
+        input: the training camera; the size photos are brought to follows from it.
+        depth_range_m: (nearest, farthest) depth in metres the network can say for its training camera.
+        license, encoder, decoder_width, training_data, created_with: for people to read.
+        metrics: results of evaluations, each with its data set and protocol.
+        extra: keys of newer versions of this package, kept as they are.
+    """
+
+    name: str
+    input: InputCamera
+    depth_range_m: tuple[float, float]
+    license: str = ""
+    encoder: str = ""
+    decoder_width: float | None = None
+    training_data: str = ""
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    created_with: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The card as it stands in a bundle."""
+        values = asdict(self)
+        extra = values.pop("extra")
+        return json.dumps({"format": CARD_FORMAT, **values, **extra})
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: not a card, a card of another format number, or one without a name, input or depth
+                range.
+        """
+        values = json.loads(text)
+        if not isinstance(values, Mapping):
+            raise ValueError("the card is not a JSON object")
+        values = dict(values)
+        if (number := values.pop("format", None)) != CARD_FORMAT:
+            raise ValueError(f"card format {number!r}, this version reads {CARD_FORMAT}; upgrade densedepth")
+        known = {name: values.pop(name) for name in cls.__dataclass_fields__ if name in values}
+        try:
+            known["input"] = InputCamera(**known["input"])
+            near_m, far_m = known["depth_range_m"]
+            known["depth_range_m"] = (float(near_m), float(far_m))
+            return cls(**known, extra=values)
+        except (TypeError, KeyError) as cause:
+            raise ValueError(f"the card is incomplete: {cause}") from cause
+
+
+def read_card(path: str | PathLike[str]) -> Card:
+    """Read the card of a bundle without loading the network.
+
+    Raises:
+        BundleError: missing, damaged, no ONNX file, without a card, or with a card we cannot read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BundleError(f"{path}: no such file; give a bundle (.onnx)")
+    try:
+        text = read_metadata(path).get(CARD_KEY)
+    except (ValueError, OSError) as cause:
+        raise BundleError(f"{path}: damaged or not an ONNX file ({cause}); get a whole copy") from cause
+    if text is None:
+        raise BundleError(f"{path}: no densedepth card in it; make bundles with `densedepth export`")
+    try:
+        return Card.from_json(text)
+    except ValueError as cause:
+        raise BundleError(f"{path}: unusable card: {cause}") from cause
