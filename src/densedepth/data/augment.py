@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,8 @@ from densedepth.data.base import Frame
 #: The six orders of RGB; the authors' program draws one of them, identity included, when it swaps.
 PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
+Fit = Literal["crop", "stretch"]
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -23,7 +26,8 @@ class AugmentConfig:
 
     Attributes:
         mirror: probability of a horizontal flip.
-        channel_swap: probability of permuting the colour channels (paper .25; the authors' program .357).
+        channel_swap: probability of drawing one of the six orders of the colour channels, identity included. The
+            paper gives .25; the authors' program comes to .357.
         zoom_probability: probability of a zoom-crop; otherwise the largest window that fits is used.
         max_zoom: largest zoom. A crop of 1/zoom of the frame, enlarged, looks as a camera with zoom times the focal
             length sees the room, so depth is divided by the zoom to hold for the training camera.
@@ -56,6 +60,16 @@ class Pair:
     valid: np.ndarray
 
 
+def window_pixel(width: int, height: int, size: tuple[int, int], fit: Fit = "crop") -> tuple[float, float]:
+    """Width and height, in frame pixels, of one pixel of the network's input of ``size`` (h, w).
+
+    "crop" fills it with the largest window of its aspect ratio, so that pixels stay square; "stretch" with the whole
+    frame.
+    """
+    x, y = width / size[1], height / size[0]
+    return (x, y) if fit == "stretch" else (min(x, y), min(x, y))
+
+
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch, index))
 
@@ -67,6 +81,7 @@ def augment(
     rng: np.random.Generator,
     *,
     focal_px: float | None,
+    fit: Fit = "crop",
 ) -> Pair:
     """Draw one augmented pair from ``frame``.
 
@@ -77,14 +92,15 @@ def augment(
         rng: makes all the draws.
         focal_px: focal length of the training camera at ``size``. Depth is scaled from the drawn view's focal
             length to it. None leaves depth unscaled (the paper).
+        fit: how a frame of another aspect ratio fills ``size``; see :func:`window_pixel`.
     """
     height, width = frame.depth_m.shape
     zoom = math.exp(rng.uniform(0, math.log(config.max_zoom))) if rng.random() < config.zoom_probability else 1.0
     angle = math.radians(rng.uniform(-config.rotation_deg, config.rotation_deg))
     mirror = rng.random() < config.mirror
-    # The largest window with the network's aspect ratio, so that pixels stay square; zoomed, it may lie anywhere.
-    pixel = min(width / size[1], height / size[0]) / zoom
-    crop_w, crop_h = size[1] * pixel, size[0] * pixel
+    # Zoomed, the window may lie anywhere.
+    pixel_x, pixel_y = (side / zoom for side in window_pixel(width, height, size, fit))
+    crop_w, crop_h = size[1] * pixel_x, size[0] * pixel_y
     centre_x = rng.uniform(crop_w / 2, width - crop_w / 2) if zoom > 1 else width / 2
     centre_y = rng.uniform(crop_h / 2, height - crop_h / 2) if zoom > 1 else height / 2
 
@@ -93,7 +109,7 @@ def augment(
     half = (size[0] // 2, size[1] // 2)
     depth_m = view.depth(np.where(frame.valid, frame.depth_m, np.float32(0)), half)
     if focal_px is not None and frame.camera is not None:
-        view_focal_px = (frame.camera.fx + frame.camera.fy) / 2 / pixel
+        view_focal_px = (frame.camera.fx / pixel_x + frame.camera.fy / pixel_y) / 2
         depth_m = depth_m * np.float32(focal_px / view_focal_px)
 
     if rng.random() < config.channel_swap:
@@ -105,10 +121,10 @@ def augment(
     return Pair(np.ascontiguousarray(image), depth_m, depth_m > 0)
 
 
-def whole(frame: Frame, size: tuple[int, int], *, focal_px: float | None) -> Pair:
-    """The largest window of the frame with the network's aspect ratio, unchanged (validation)."""
+def whole(frame: Frame, size: tuple[int, int], *, focal_px: float | None, fit: Fit = "crop") -> Pair:
+    """The largest window that ``fit`` allows, unchanged (validation)."""
     unchanged = AugmentConfig(mirror=0, channel_swap=0)
-    return augment(frame, size, unchanged, generator(0, 0, 0), focal_px=focal_px)
+    return augment(frame, size, unchanged, generator(0, 0, 0), focal_px=focal_px, fit=fit)
 
 
 @dataclass(frozen=True)

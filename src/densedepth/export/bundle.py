@@ -8,7 +8,9 @@ import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,11 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from densedepth import __version__
+from densedepth.data.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export.halve import store_weights_in_half
 from densedepth.models import DenseDepth, load_checkpoint
 from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera
 from densedepth.runtime.card import CARD_KEY
+from densedepth.types import Camera
 
 OPSET = 18
 #: (height, width) of the images that the bundle is checked on; none of them is the one it was traced with.
@@ -87,11 +91,24 @@ def export_checkpoint(
     *,
     name: str | None = None,
     license: str = "",
+    metrics: Sequence[dict[str, Any]] = (),
     half_weights: bool = True,
 ) -> Path:
-    """Write the network of a checkpoint or run folder as a bundle; ``name`` defaults to the file's stem."""
+    """Write the network of a checkpoint or run folder as a bundle.
+
+    Args:
+        checkpoint: folder of the checkpoint, or a run folder that holds one as ``best``.
+        path: the .onnx file to write.
+        name: stands in the card; None takes the file's stem.
+        license: stands in the card.
+        metrics: results of evaluations for the card.
+        half_weights: see :func:`export_bundle`.
+
+    Raises:
+        DenseDepthError: the checkpoint is damaged, or the bundle's depth differs from torch's.
+    """
     net, info = load_checkpoint(checkpoint)
-    card = _card(net, info, name or Path(path).stem, license)
+    card = _card(net, info, name=name or Path(path).stem, license=license, metrics=list(metrics))
     return export_bundle(net, card, path, half_weights=half_weights)
 
 
@@ -102,19 +119,19 @@ def checkpoint_estimator(checkpoint: str | os.PathLike[str]) -> DepthEstimator:
         return DepthEstimator(Bundle(path))
 
 
-def _card(net: DenseDepth, info: dict[str, object], name: str, license: str) -> Card:
+def _card(net: DenseDepth, info: dict[str, Any], *, name: str, license: str, metrics: list[dict[str, Any]]) -> Card:
     arch = net.architecture
-    width, height = int(info.get("width", 640)), int(info.get("height", 480))  # type: ignore[call-overload]
     # An unknown camera is taken to be that of NYU Depth v2: 28 mm in 35mm terms, as most phones have.
-    focal_px = float(info.get("focal_px") or 519.1637 / 640 * width)  # type: ignore[arg-type]
+    camera = Camera.from_dict(info["camera"]) if info.get("camera") else KINECT
     return Card(
         name=name,
-        input=InputCamera(width=width, height=height, focal_px=focal_px),
+        input=InputCamera(width=camera.width, height=camera.height, focal_px=camera.focal_px),
         depth_range_m=arch.depth_range_m,
         license=license,
         encoder=arch.encoder,
         decoder_width=arch.decoder_width,
         training_data=str(info.get("training_data", "")),
+        metrics=metrics,
         created_with=f"densedepth {__version__}",
         extra={"architecture": arch.to_dict(), "validation": info.get("validation", {})},
     )

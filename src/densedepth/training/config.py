@@ -22,7 +22,8 @@ class ModelConfig:
         output: "linear" (the paper) or "exp" (always positive; the log loss needs it).
         reciprocal_m: m of y = m / depth_m.
         depth_range_m: metres are clipped to this range.
-        pretrained: start from ImageNet weights; false starts from random ones.
+        pretrained: start from ImageNet weights; false starts from random ones. "auto" takes ImageNet's if they can
+            be had and otherwise warns and starts from random ones; the saved recipe says which.
     """
 
     encoder: str = "tf_efficientnet_lite2"
@@ -34,7 +35,7 @@ class ModelConfig:
     output: Literal["linear", "exp"] = "linear"
     reciprocal_m: float = 10.0
     depth_range_m: tuple[float, float] = (0.1, 10.0)
-    pretrained: bool = True
+    pretrained: bool | Literal["auto"] = True
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,12 @@ class DataConfig:
         dataset: layout, "nyu" for the published csv layout.
         height: of the network's input, a multiple of 32.
         width: of the network's input, a multiple of 32.
+        fit: how frames of another aspect ratio fill it: "crop" takes the largest window and keeps pixels square,
+            "stretch" resizes the whole frame, as published for KITTI (1242x375 to 1280x384).
         validation_fraction: share of the training frames held out for validation, whole scenes at a time; 0 trains
             on all of them and keeps the last weights.
         split_seed: draws the validation scenes.
+        mask_border: leave the data set's known unusable border (white in NYU Depth v2) out of the loss.
         canonical_focal: scale depth from each view's focal length to that of the training camera, so that zoomed
             views and other cameras teach the same metres. The paper does not.
         augment: what training does to a frame.
@@ -60,8 +64,10 @@ class DataConfig:
     dataset: str = "nyu"
     height: int = 480
     width: int = 640
+    fit: Literal["crop", "stretch"] = "crop"
     validation_fraction: float = 0.1
     split_seed: int = 0
+    mask_border: bool = False
     canonical_focal: bool = False
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     workers: int = 0
@@ -92,6 +98,7 @@ class OptimConfig:
         weight_decay: of adamw, on weights but not on biases and norms.
         schedule: "constant" (the paper) or "onecycle".
         clip_norm: largest gradient norm; 0 = no clipping.
+        keras_epsilon: of adam: place its epsilon as Keras does, in whose program the paper's network was trained.
         ema_decay: decay per step of the averaged weights that are validated and saved; 0 = no averaging.
     """
 
@@ -101,4 +108,5 @@ class OptimConfig:
     weight_decay: float = 0.0
     schedule: Literal["constant", "onecycle"] = "constant"
     clip_norm: float = 0.0
+    keras_epsilon: bool = False
     ema_decay: float = 0.0

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from densedepth.data import DepthDataset, InMemory, augment, open_dataset, split_by_scene, whole
-from densedepth.data.augment import Pair, generator
+from densedepth.data.augment import Pair, generator, window_pixel
 from densedepth.errors import DenseDepthError
 from densedepth.training.config import DataConfig
 
@@ -23,7 +23,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     def __init__(self, frames: DepthDataset, config: DataConfig, seed: int, focal_px: float | None) -> None:
         self.frames = frames
-        self.draw = partial(augment, size=(config.height, config.width), config=config.augment, focal_px=focal_px)
+        size = (config.height, config.width)
+        self.draw = partial(augment, size=size, config=config.augment, focal_px=focal_px, fit=config.fit)
         self.seed = seed
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
@@ -37,7 +38,7 @@ class ValidationPairs(Dataset[dict[str, Tensor]]):
 
     def __init__(self, frames: DepthDataset, config: DataConfig, focal_px: float | None) -> None:
         self.frames = frames
-        self.draw = partial(whole, size=(config.height, config.width), focal_px=focal_px)
+        self.draw = partial(whole, size=(config.height, config.width), focal_px=focal_px, fit=config.fit)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -69,7 +70,8 @@ class DepthData(pl.LightningDataModule):
     """Opens the data set, splits it by scene, and makes the loaders.
 
     Attributes:
-        focal_px: focal length of the training camera at the network's input size, or None when unknown.
+        camera: the training camera: that of the first frame, at the scale at which the network sees whole frames.
+            None when the data set does not say.
     """
 
     def __init__(self, config: DataConfig, batch_size: int, seed: int) -> None:
@@ -77,7 +79,7 @@ class DepthData(pl.LightningDataModule):
         self.config = config
         self.batch_size = batch_size
         self.seed = seed
-        frames = open_dataset(config.dataset, config.root, "train", mask_border=True)
+        frames = open_dataset(config.dataset, config.root, "train", mask_border=config.mask_border)
         self.train_frames, self.validation_frames = split_by_scene(
             frames, config.validation_fraction, config.split_seed
         )
@@ -85,24 +87,29 @@ class DepthData(pl.LightningDataModule):
             raise DenseDepthError(
                 f"{config.root}: {len(self.train_frames)} training frames are fewer than one batch of {batch_size}"
             )
-        camera = frames[0].camera
-        self.focal_px = None
-        if camera is not None:
-            at_size = camera.resized(config.width, config.height)
-            self.focal_px = (at_size.fx + at_size.fy) / 2
+        self.camera = frames[0].camera
+        if self.camera is not None:
+            width, height = self.camera.width, self.camera.height
+            pixel_x, pixel_y = window_pixel(width, height, (config.height, config.width), config.fit)
+            self.camera = self.camera.resized(round(width / pixel_x), round(height / pixel_y))
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         frames: DepthDataset = InMemory(self.train_frames) if self.config.in_memory else self.train_frames
-        focal_px = self.focal_px if self.config.canonical_focal else None
-        pairs = TrainingPairs(frames, self.config, self.seed, focal_px)
+        pairs = TrainingPairs(frames, self.config, self.seed, self._canonical_focal_px())
         sampler = EpochShuffle(len(frames), self.seed)
         return self._loader(pairs, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]] | list[DataLoader[dict[str, Tensor]]]:
         if not len(self.validation_frames):
             return []
-        focal_px = self.focal_px if self.config.canonical_focal else None
-        return self._loader(ValidationPairs(self.validation_frames, self.config, focal_px))
+        return self._loader(ValidationPairs(self.validation_frames, self.config, self._canonical_focal_px()))
+
+    def _canonical_focal_px(self) -> float | None:
+        if not self.config.canonical_focal:
+            return None
+        if self.camera is None:
+            raise DenseDepthError(f"{self.config.root}: the data set has no camera: set --data.canonical_focal false")
+        return self.camera.focal_px
 
     def _loader(self, pairs: Dataset[dict[str, Tensor]], **options: object) -> DataLoader[dict[str, Tensor]]:
         return DataLoader(

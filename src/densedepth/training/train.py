@@ -93,9 +93,7 @@ def train(
     _write_yaml(run / "config.yaml", recipe)
     info = {
         "training_data": f"{data.dataset}: {len(frames.train_frames)} frames",
-        "height": data.height,
-        "width": data.width,
-        "focal_px": frames.focal_px,
+        "camera": None if frames.camera is None else frames.camera.to_dict(),
     }
     validates = len(frames.validation_frames) > 0
     print(
