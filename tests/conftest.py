@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from densedepth.runtime.card import CARD_KEY, Card, InputCamera
 
@@ -84,3 +86,39 @@ def tiny_bundle(tmp_path: Path) -> MakeBundle:
 def random_image() -> NDArray[np.uint8]:
     """uint8 (240, 320, 3) noise, at which `TRAINED` works without resizing."""
     return np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the NYU frames: $DENSEDEPTH_SHARED, or `../shared` beside the checkout."""
+    named = os.environ.get("DENSEDEPTH_SHARED")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "nyu" / "data").is_dir():
+        pytest.skip(f"needs the NYU frames, and {folder}/nyu is not there (set DENSEDEPTH_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """The folder of golden numbers: $DENSEDEPTH_SHARED/parity, or `../shared/parity` beside the checkout."""
+    named = os.environ.get("DENSEDEPTH_SHARED")
+    folder = (Path(named) if named else Path(__file__).resolve().parents[2] / "shared") / "parity"
+    if not (folder / "model_tiny.npz").is_file():
+        pytest.skip(f"needs the golden numbers, and {folder} is not there (set DENSEDEPTH_SHARED)")
+    return folder
+
+
+def write_nyu_layout(
+    root: Path, frames: Iterable[tuple[str, NDArray[np.uint8], NDArray[np.uint8] | NDArray[np.uint16]]]
+) -> Path:
+    """Write (scene, photo, depth) triples as the training part of the csv layout; depth's dtype is its bit depth."""
+    rows = []
+    for number, (scene, photo, depth) in enumerate(frames):
+        stem = f"data/nyu2_train/{scene}_out/{number}"
+        (root / stem).parent.mkdir(parents=True, exist_ok=True)
+        # Lossless under the name that the layout prescribes: pixel values can be compared.
+        Image.fromarray(photo).save(root / f"{stem}.jpg", format="PNG")
+        Image.fromarray(depth).save(root / f"{stem}.png")
+        rows.append(f"{stem}.jpg,{stem}.png\n")
+    (root / "data" / "nyu2_train.csv").write_text("".join(rows))
+    return root

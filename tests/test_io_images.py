@@ -167,3 +167,12 @@ def test_implausible_exif_focal_is_no_camera(tmp_path: Path, focal_mm: int) -> N
 def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path) -> None:
     path = save(noise(), tmp_path / "x.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff garbage")
     assert read_photo(path).camera is None
+
+
+def test_heic_is_read() -> None:
+    pytest.importorskip("pi_heif", reason="HEIC: pip install densedepth[heic]")
+    image = read_image(Path(__file__).parent / "data" / "red_blue.heic")
+    assert image.shape == (48, 64, 3)
+    # Lossy, so only nearly the colours it was made from.
+    np.testing.assert_allclose(image[:, :28].mean((0, 1)), (200, 30, 30), atol=6)
+    np.testing.assert_allclose(image[:, 36:].mean((0, 1)), (30, 30, 200), atol=6)

@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "train": "densedepth.training.train:train",
     "evaluate": "densedepth.commands.evaluate:evaluate",
     "export": "densedepth.commands.export:export",
+    "import-keras": "densedepth.commands.import_keras:import_keras",
     "models": "densedepth.commands.models:models",
     "demo": "densedepth.commands.demo:demo",
 }
@@ -65,9 +66,10 @@ def _run(name: str, words: list[str]) -> int:
     try:
         function = getattr(import_module(module), function_name)
         parser = parser_for(function, f"densedepth {name}")
-        values = vars(parser.instantiate_classes(parser.parse_args(words)))
+        values = vars(parser.instantiate(parser.parse_args(words)))
         values.pop("config", None)
-        return function(**values) or 0
+        status = function(**values)
+        return status if isinstance(status, int) else 0
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package == "densedepth":

@@ -31,39 +31,63 @@ def depth_metrics(prediction_m: np.ndarray, truth_m: np.ndarray) -> dict[str, fl
     Raises:
         ValueError: shapes differ, there are no pixels, or a value is not a positive number.
     """
-    return _from_moments(_moments(prediction_m, truth_m))
+    return _named(metrics_of_moments(_moments(prediction_m, truth_m)))
 
 
 class DepthMetrics:
-    """Collects images one by one; memory does not grow with their size."""
+    """Collects images one by one; what is kept is a few numbers an image, whatever its size."""
 
     def __init__(self) -> None:
         self.per_image_values: list[dict[str, float]] = []
-        self._sums = np.zeros(len(_MOMENTS))
-        self._pixels = 0
+        self._moments: list[np.ndarray] = []
+        self._pixels: list[int] = []
 
     def update(self, prediction_m: np.ndarray, truth_m: np.ndarray) -> dict[str, float]:
         """Add the valid pixels of one image; returns that image's metrics."""
         moments = _moments(prediction_m, truth_m)
-        self._sums += moments * truth_m.size
-        self._pixels += truth_m.size
-        values = _from_moments(moments)
+        values = _named(metrics_of_moments(moments))
+        self._moments.append(moments)
+        self._pixels.append(truth_m.size)
         self.per_image_values.append(values)
         return values
+
+    @property
+    def moments(self) -> np.ndarray:
+        """Means over each image's pixels, float64 (images, 9), from which `metrics_of_moments` makes the metrics."""
+        return np.array(self._moments).reshape(-1, len(_MOMENTS))
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """How many pixels of each image counted, float64 (images,)."""
+        return np.array(self._pixels, dtype=np.float64)
 
     def per_image(self) -> dict[str, float]:
         """Mean over images of each image's value."""
         self._require_images()
-        return {name: float(np.mean([v[name] for v in self.per_image_values])) for name in METRIC_NAMES}
+        return _named(metrics_of_moments(self.moments).mean(axis=0))
 
     def pooled(self) -> dict[str, float]:
         """Over all pixels of all images at once."""
         self._require_images()
-        return _from_moments(self._sums / self._pixels)
+        return _named(metrics_of_moments(self.pixels @ self.moments / self.pixels.sum()))
 
     def _require_images(self) -> None:
         if not self.per_image_values:
             raise ValueError("no images were added")
+
+
+def metrics_of_moments(moments: np.ndarray) -> np.ndarray:
+    """The nine metrics in the order of `METRIC_NAMES` from means over pixels, (..., 9) to (..., 9)."""
+    m = dict(zip(_MOMENTS, np.moveaxis(moments, -1, 0), strict=True))
+    # Rounding can make an exactly scaled prediction's variance minus a few ulps.
+    variance = np.maximum(m["sq_log"] - m["log"] ** 2, 0.0)
+    roots = {"rmse": np.sqrt(m["sq"]), "rmse_log": np.sqrt(m["sq_log"]), "silog": 100 * np.sqrt(variance)}
+    values = {**m, "log10": m["abs_log10"], **roots}
+    return np.stack([values[name] for name in METRIC_NAMES], axis=-1)
+
+
+def _named(values: np.ndarray) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(METRIC_NAMES, values, strict=True)}
 
 
 def _moments(prediction_m: np.ndarray, truth_m: np.ndarray) -> np.ndarray:
@@ -77,10 +101,10 @@ def _moments(prediction_m: np.ndarray, truth_m: np.ndarray) -> np.ndarray:
             raise ValueError(f"{name} holds depths that are not positive numbers")
     difference = p - g
     log = np.log(p) - np.log(g)
-    deltas = [np.mean(np.maximum(p / g, g / p) < 1.25**k) for k in (1, 2, 3)]
+    worse = np.maximum(p / g, g / p)
     return np.array(
         [
-            *deltas,
+            *(np.mean(worse < 1.25**k) for k in (1, 2, 3)),
             np.mean(np.abs(difference) / g),
             np.mean(difference**2 / g),
             np.mean(difference**2),
@@ -89,19 +113,3 @@ def _moments(prediction_m: np.ndarray, truth_m: np.ndarray) -> np.ndarray:
             np.mean(log),
         ]
     )
-
-
-def _from_moments(moments: np.ndarray) -> dict[str, float]:
-    m = dict(zip(_MOMENTS, (float(v) for v in moments), strict=True))
-    return {
-        "delta1": m["delta1"],
-        "delta2": m["delta2"],
-        "delta3": m["delta3"],
-        "abs_rel": m["abs_rel"],
-        "sq_rel": m["sq_rel"],
-        "rmse": math.sqrt(m["sq"]),
-        "rmse_log": math.sqrt(m["sq_log"]),
-        "log10": m["abs_log10"],
-        # Rounding can make an exactly scaled prediction's variance minus a few ulps.
-        "silog": 100 * math.sqrt(max(m["sq_log"] - m["log"] ** 2, 0.0)),
-    }

@@ -162,14 +162,14 @@ class _View:
         turned = picture.transform(
             (size[1], size[0]), Image.Transform.AFFINE, self._matrix(size, shrink), Image.Resampling.BILINEAR
         )
-        return np.asarray(turned)
+        return np.array(turned)
 
     def depth(self, depth_m: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Nearest neighbour: depth is never mixed across an edge or with a hole. Outside the frame it is 0."""
         turned = Image.fromarray(depth_m).transform(
             (size[1], size[0]), Image.Transform.AFFINE, self._matrix(size), Image.Resampling.NEAREST
         )
-        return np.asarray(turned)
+        return np.array(turned)  # a copy: Pillow's own memory is read-only
 
 
 def _jitter_colour(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:

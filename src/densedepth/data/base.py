@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from densedepth.errors import DataError
 from densedepth.types import Camera
 
 
@@ -81,7 +82,7 @@ def split_by_scene(dataset: DepthDataset, fraction: float, seed: int) -> tuple[S
     Scenes are drawn at random until the held-out part has at least ``fraction`` of the frames.
     """
     if not 0 <= fraction < 1:
-        raise ValueError(f"fraction must be in [0, 1), got {fraction}")
+        raise DataError(f"the validation fraction must be in [0, 1), got {fraction}")
     by_scene: dict[str, list[int]] = {}
     for index, scene in enumerate(dataset.scenes):
         by_scene.setdefault(scene, []).append(index)

@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import os
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import numpy as np
-
+from densedepth import __version__
 from densedepth.data import DepthDataset
+from densedepth.errors import DataError
+from densedepth.evaluation.alignment import ALIGNMENTS
+from densedepth.evaluation.bootstrap import intervals95
+from densedepth.evaluation.comparison import Predictor, compare, space_of
+from densedepth.evaluation.edges import EdgeQuality
+from densedepth.evaluation.profile import ErrorProfile
 from densedepth.evaluation.protocols import Protocol
-from densedepth.metrics import METRIC_NAMES, DepthMetrics
-from densedepth.runtime import DepthEstimator
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Numbers, and everything that must be known to compare them with others.
-
-    ``per_image`` is the mean of each image's value, ``pooled`` is over all pixels at once; see
-    :mod:`densedepth.metrics`.
-    """
-
-    model: str
-    dataset: str
-    protocol: str
-    crop: str
-    cap_m: float
-    alignment: str
-    tta: bool
-    images: int
-    per_image: dict[str, float]
-    pooled: dict[str, float]
-
-    def save_json(self, path: str | os.PathLike[str]) -> Path:
-        """Write all fields; beside the target first, then renamed."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        beside.replace(path)
-        return path
-
-    def __str__(self) -> str:
-        head = (
-            f"{self.model} on {self.dataset}, {self.images} images\n"
-            f"protocol {self.protocol}: crop {self.crop}, cap {self.cap_m:g} m, alignment {self.alignment}, "
-            f"mirror averaging {'on' if self.tta else 'off'}"
-        )
-        rows = [f"{'':10}" + "".join(f"{name:>10}" for name in METRIC_NAMES)]
-        for label, values in (("per image", self.per_image), ("pooled", self.pooled)):
-            rows.append(f"{label:10}" + "".join(f"{values[name]:10.4f}" for name in METRIC_NAMES))
-        return "\n".join([head, *rows])
+from densedepth.evaluation.result import Evaluation, FrameResult
+from densedepth.metrics import DepthMetrics
 
 
 def evaluate_model(
-    estimator: DepthEstimator,
+    estimator: Predictor,
     dataset: DepthDataset,
     protocol: Protocol,
     *,
     dataset_name: str,
     tta: bool = True,
+    alignment: str = "none",
+    limit: int | None = None,
+    seed: int = 0,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Evaluation:
     """Predict every frame from its photo alone and compare with its depth.
+
+    One frame is in memory at a time; what is kept of each is some forty numbers.
 
     Args:
         estimator: the model; it is not told the frames' cameras, so it assumes the one it was trained for.
@@ -73,27 +40,65 @@ def evaluate_model(
         protocol: crop and depth limits.
         dataset_name: stands in the result.
         tta: average with the mirrored prediction of the mirrored photo, as the paper does.
-        progress: wraps the iteration, for a progress bar.
+        alignment: "none", or fit each prediction to its truth first: "median" | "least-squares".
+        limit: use at most so many frames, every k-th of the data set; the result says so.
+        seed: of the bootstrap intervals.
+        progress: wraps the iteration over indices, for a progress bar.
 
     Raises:
-        DataError: a frame cannot be read, or has no ground truth that counts; the message names it.
+        DataError: a frame cannot be read, has no ground truth that counts, or is predicted as something that is no
+            depth (the message names it); no frames; or a model of relative depth without an alignment.
     """
-    metrics = DepthMetrics()
-    for index in progress(range(len(dataset))):
+    _check(estimator, dataset, dataset_name, alignment, limit)
+    started_s = time.perf_counter()
+    every = 1 if limit is None else -(-len(dataset) // limit)
+    metrics, edges, profile = DepthMetrics(), EdgeQuality(), ErrorProfile(protocol.cap_m)
+    frames: list[FrameResult] = []
+    for index in progress(range(0, len(dataset), every)):
         frame = dataset[index]
-        counted = protocol.counted(frame.depth_m, frame.valid, frame.key)
-        predicted_m = estimator.predict(frame.image, tta=tta).depth_m
-        predicted_m = np.clip(predicted_m, protocol.min_depth_m, protocol.cap_m)
-        metrics.update(predicted_m[counted], frame.depth_m[counted])
+        compared = compare(estimator, frame, protocol, tta=tta, alignment=alignment)
+        predicted_m, truth_m = compared.predicted_m[compared.counted], frame.depth_m[compared.counted]
+        profile.update(predicted_m, truth_m)
+        f1 = edges.update(compared.predicted_m, frame.depth_m, compared.counted)
+        values = metrics.update(predicted_m, truth_m)
+        frames.append(FrameResult(index, frame.key, truth_m.size, values, tuple(map(float, f1)), compared.fit))
     return Evaluation(
         model=estimator.card.name,
         dataset=dataset_name,
         protocol=protocol.name,
         crop=protocol.crop_text,
         cap_m=protocol.cap_m,
-        alignment="none",
+        alignment=alignment,
         tta=tta,
-        images=len(metrics.per_image_values),
+        images=len(frames),
         per_image=metrics.per_image(),
         pooled=metrics.pooled(),
+        min_depth_m=protocol.min_depth_m,
+        resize=protocol.resize,
+        alignment_space=space_of(estimator),
+        every=every,
+        images_in_dataset=len(dataset),
+        pixels=sum(frame.pixels for frame in frames),
+        intervals95=intervals95(metrics, edges.f1, seed=seed),
+        edges=edges.summary(),
+        training_data=getattr(estimator.card, "training_data", ""),
+        seconds=round(time.perf_counter() - started_s, 2),
+        densedepth_version=__version__,
+        frames=frames,
+        profile=profile,
     )
+
+
+def _check(estimator: Predictor, dataset: DepthDataset, dataset_name: str, alignment: str, limit: int | None) -> None:
+    """What can be said before the first prediction."""
+    if alignment not in ALIGNMENTS:
+        raise DataError(f"unknown alignment '{alignment}'; known: {', '.join(ALIGNMENTS)}")
+    if space_of(estimator) == "disparity" and alignment == "none":
+        raise DataError(
+            f"{estimator.card.name}: predicts relative depth, not metres, so its metric error is not defined; "
+            "give --alignment least-squares (or median), which will be printed with the result"
+        )
+    if limit is not None and limit < 1:
+        raise DataError(f"--limit must be at least 1 image, got {limit}")
+    if len(dataset) == 0:
+        raise DataError(f"{dataset_name}: holds no frames to evaluate; check --root and --split")

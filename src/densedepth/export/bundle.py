@@ -121,7 +121,7 @@ def checkpoint_estimator(checkpoint: str | os.PathLike[str]) -> DepthEstimator:
 
 def _card(net: DenseDepth, info: dict[str, Any], *, name: str, license: str, metrics: list[dict[str, Any]]) -> Card:
     arch = net.architecture
-    # An unknown camera is taken to be that of NYU Depth v2: 28 mm in 35mm terms, as most phones have.
+    # An unknown camera is taken to be that of NYU Depth v2: 28 mm in 35mm terms, near to a phone's.
     camera = Camera.from_dict(info["camera"]) if info.get("camera") else KINECT
     return Card(
         name=name,

@@ -61,8 +61,7 @@ def save_depth(depth: DepthMap, path: str | PathLike[str], *, overwrite: bool = 
 def load_depth(path: str | PathLike[str], *, metres_per_unit: float | None = None) -> DepthMap:
     """Read a depth map from `.png`, `.npz` or `.tiff`.
 
-    Files of this package are read as they were written: `.npz` and `.tiff` bit for bit, `.png` within 0.5 mm.
-        Of
+    Files of this package are read as they were written: `.npz` and `.tiff` bit for bit, `.png` within 0.5 mm. Of
     other origin, 16-bit PNG and TIFF are taken as millimetres and float TIFF as metres; values that are not
     finite and positive are not valid. The photo is not in these files, so `image` is None.
 

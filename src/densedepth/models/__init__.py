@@ -3,6 +3,15 @@
 from densedepth.models.checkpoint import load_checkpoint, save_checkpoint
 from densedepth.models.decoder import Decoder
 from densedepth.models.densedepth import DenseDepth
-from densedepth.models.encoders import build_encoder
+from densedepth.models.encoders import WeightsUnavailableError, build_encoder
+from densedepth.models.keras_import import import_keras
 
-__all__ = ["Decoder", "DenseDepth", "build_encoder", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "Decoder",
+    "DenseDepth",
+    "WeightsUnavailableError",
+    "build_encoder",
+    "import_keras",
+    "load_checkpoint",
+    "save_checkpoint",
+]

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densedepth.errors import DenseDepthError
+
 
 class UpBlock(nn.Module):
     """x2 bilinear, concatenate [up-sampled, skip], convA 3x3, convB 3x3, LeakyReLU 0.2."""
@@ -51,7 +53,7 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         if width < 16 or width % 16:
-            raise ValueError(f"decoder width must be a positive multiple of 16, got {width}")
+            raise DenseDepthError(f"decoder width must be a positive multiple of 16, got {width}")
         *skips, bottleneck = encoder_channels
         self.conv2 = nn.Conv2d(bottleneck, width, 1)
         switches = {"inner_activation": inner_activation, "align_corners": align_corners}

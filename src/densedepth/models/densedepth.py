@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from densedepth.errors import DenseDepthError
 from densedepth.models.decoder import Decoder
-from densedepth.models.encoders import STRIDE, build_encoder, imagenet_normalisation
+from densedepth.models.encoders import STRIDE, build_encoder, imagenet_normalisation, is_densenet
 
 Preset = Literal["paper", "half"]
 
@@ -44,7 +44,8 @@ class DenseDepth(nn.Module):
     """Encoder-decoder network of the paper over any timm encoder.
 
     Args:
-        encoder: timm model name. DenseNets get the taps and the BatchNorm constants of the authors' program.
+        encoder: timm model name, or ``densenet(2,2,2,2)`` with other layer counts. DenseNets get the taps and the
+            BatchNorm constants of the authors' program.
         preset: "paper" (the released weights: decoder as wide as the bottleneck, no inner activation,
             align_corners) or "half" (the authors' later default). The next three override it one by one.
         decoder_width: channels after conv2, a multiple of 16.
@@ -84,7 +85,7 @@ class DenseDepth(nn.Module):
         if not (0 < depth_range_m[0] < depth_range_m[1]) or reciprocal_m <= 0:
             raise DenseDepthError(f"depth range {depth_range_m} and reciprocal_m {reciprocal_m} must be positive")
         defaults = PRESETS[preset]
-        is_densenet = encoder.startswith("densenet")
+        densenet = is_densenet(encoder)
         self.encoder = build_encoder(encoder, pretrained=pretrained)
         if decoder_width is None:
             decoder_width = int(self.encoder.channels[-1] * defaults["width_factor"]) // 16 * 16
@@ -93,7 +94,7 @@ class DenseDepth(nn.Module):
             decoder_width=decoder_width,
             inner_activation=defaults["inner_activation"] if inner_activation is None else inner_activation,
             align_corners=defaults["align_corners"] if align_corners is None else align_corners,
-            normalize=(not is_densenet) if normalize is None else normalize,
+            normalize=(not densenet) if normalize is None else normalize,
             output=output,
             reciprocal_m=float(reciprocal_m),
             depth_range_m=(float(depth_range_m[0]), float(depth_range_m[1])),
@@ -112,7 +113,7 @@ class DenseDepth(nn.Module):
             nn.init.xavier_uniform_(conv3.weight, gain=0.1)
             assert conv3.bias is not None
             nn.init.constant_(conv3.bias, math.log(arch.reciprocal_m) - math.log(near_m * far_m) / 2)
-        if is_densenet:
+        if densenet:
             _use_keras_batchnorm(self.encoder)
         mean, std = imagenet_normalisation(encoder) if arch.normalize else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -137,12 +138,12 @@ class DenseDepth(nn.Module):
         height, width = rgb01.shape[-2:]
         if self.training:
             if height % STRIDE or width % STRIDE:
-                raise ValueError(
+                raise DenseDepthError(
                     f"training images must have height and width divisible by {STRIDE}, got {height}x{width}: "
                     f"resize or crop to {_nearest(height)}x{_nearest(width)}"
                 )
             return self._reciprocal(rgb01)
-        padded = F.pad(rgb01, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        padded = _pad_to_stride(rgb01)
         return self._reciprocal(padded)[..., : (height + 1) // 2, : (width + 1) // 2]
 
     def depth_m(self, rgb01: Tensor) -> Tensor:
@@ -152,7 +153,7 @@ class DenseDepth(nn.Module):
         evaluation does.
         """
         height, width = rgb01.shape[-2:]
-        padded = F.pad(rgb01, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        padded = _pad_to_stride(rgb01)
         depth_m = self.to_metres(self._reciprocal(padded))
         depth_m = F.interpolate(depth_m, scale_factor=2.0, mode="bilinear", align_corners=False)
         return depth_m[:, 0, :height, :width]
@@ -170,6 +171,14 @@ class DenseDepth(nn.Module):
     def _reciprocal(self, rgb01: Tensor) -> Tensor:
         y: Tensor = self.decoder(self.encoder((rgb01 - self.mean) / self.std))
         return y.exp() if self.architecture.output == "exp" else y
+
+
+def _pad_to_stride(image: Tensor) -> Tensor:
+    """Repeat the right and lower border up to multiples of 32, at which the encoder's features halve exactly."""
+    height, width = image.shape[-2:]
+    # Written as 32 * n, not as size + (-size % 32): the exporter must see that symbolic sizes can be halved.
+    rows, columns = (height + STRIDE - 1) // STRIDE * STRIDE, (width + STRIDE - 1) // STRIDE * STRIDE
+    return F.pad(image, (0, columns - width, 0, rows - height), mode="replicate")
 
 
 def _nearest(size: int) -> int:

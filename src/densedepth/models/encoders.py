@@ -7,11 +7,13 @@ An encoder maps an image (N, 3, H, W), H and W multiples of 32, to five feature 
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 import timm
 import torch.nn.functional as F
 from timm.layers import Conv2dSame  # type: ignore[attr-defined]
+from timm.models.densenet import DenseNet
 from torch import Tensor, nn
 
 from densedepth.errors import DenseDepthError
@@ -19,6 +21,18 @@ from densedepth.models.offline_weights import OFFLINE_WEIGHTS, load_offline_weig
 
 REDUCTIONS = (2, 4, 8, 16, 32)
 STRIDE = REDUCTIONS[-1]
+
+#: Layers of the four dense blocks. DenseNet-161 differs in growth, too, which timm knows by its name.
+DENSENETS: dict[tuple[int, ...], str] = {
+    (6, 12, 24, 16): "densenet121",
+    (6, 12, 36, 24): "densenet161",
+    (6, 12, 32, 32): "densenet169",
+    (6, 12, 48, 32): "densenet201",
+}
+
+
+class WeightsUnavailableError(DenseDepthError):
+    """ImageNet weights of an encoder cannot be had here and now."""
 
 
 class Encoder(nn.Module):
@@ -87,7 +101,9 @@ class DenseNetEncoder(Encoder):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        body: Any = timm.create_model(name, pretrained=False).features
+        blocks = _spelled_blocks(name)
+        classifier: Any = DenseNet(block_config=blocks) if blocks else timm.create_model(name, pretrained=False)
+        body = classifier.features
         stem = body.norm0.num_features
         transitions = (body.transition1.conv.out_channels, body.transition2.conv.out_channels)
         self.channels = (stem, stem, *transitions, body.norm5.num_features)
@@ -104,29 +120,49 @@ class DenseNetEncoder(Encoder):
 
 
 def build_encoder(name: str, *, pretrained: bool) -> Encoder:
-    """Make the encoder ``name`` (any timm model name), with ImageNet weights when ``pretrained``.
+    """Make the encoder ``name``, with ImageNet weights when ``pretrained``.
+
+    ``name`` is any timm model name, or ``densenet(2,2,2,2)``: a DenseNet with so many layers in its dense blocks,
+    and DenseNet-121's growth of 32 (there are no ImageNet weights for such).
 
     Weights come from an installed package where one holds them (see ``OFFLINE_WEIGHTS``), else through timm's own
     loader, which needs its hub or its cache.
 
     Raises:
-        DenseDepthError: the name is unknown, the model has no features at /2 .. /32, or the weights cannot be had.
+        DenseDepthError: the name is unknown, or the model has no features at /2 .. /32.
+        WeightsUnavailableError: the weights cannot be had.
     """
-    if not timm.is_model(name):
+    if not timm.is_model(name) and not _spelled_blocks(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise DenseDepthError(f"timm knows no encoder '{name}'{hint}")
-    encoder = DenseNetEncoder(name) if name.startswith("densenet") else TimmEncoder(name)
+    encoder = DenseNetEncoder(name) if is_densenet(name) else TimmEncoder(name)
     if pretrained:
         _load_imagenet_weights(encoder, name)
     return encoder
+
+
+def is_densenet(name: str) -> bool:
+    """Whether ``name`` gets the taps and the BatchNorm constants of the authors' program."""
+    return name.startswith("densenet")
+
+
+def densenet_name(blocks: tuple[int, ...]) -> str:
+    """The encoder with so many layers in its dense blocks: ``densenet169``, or ``densenet(2,2,2,2)`` spelled out."""
+    return DENSENETS.get(blocks, f"densenet({','.join(map(str, blocks))})")
+
+
+def _spelled_blocks(name: str) -> tuple[int, ...] | None:
+    """(2, 2, 2, 2) of ``densenet(2,2,2,2)``; None for a name of timm's."""
+    match = re.fullmatch(r"densenet\(([1-9]\d*(?:,[1-9]\d*){3})\)", name)
+    return tuple(int(length) for length in match[1].split(",")) if match else None
 
 
 def imagenet_normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation, for RGB in 0..1, that the ImageNet weights of ``name`` were trained with."""
     if name in OFFLINE_WEIGHTS:
         return (127 / 255,) * 3, (128 / 255,) * 3  # the package's own (x - 127) / 128 for x in 0..255
-    config = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
     if config is None:
         return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
     return tuple(config.mean), tuple(config.std)
@@ -142,12 +178,14 @@ def _make_same_padding_static(body: nn.Module) -> None:
 def _load_imagenet_weights(encoder: Encoder, name: str) -> None:
     if name in OFFLINE_WEIGHTS:
         state = load_offline_weights(name)
+    elif not timm.is_model(name):
+        raise WeightsUnavailableError(f"nobody trained '{name}' on ImageNet: --model.pretrained false")
     else:
         try:
             state = timm.create_model(name, pretrained=True).state_dict()
         except Exception as error:  # timm raises whatever its hub client raises
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DenseDepthError(
+            raise WeightsUnavailableError(
                 f"ImageNet weights of '{name}' cannot be loaded ({reason}): connect to the model hub once, "
                 f"use {' or '.join(sorted(OFFLINE_WEIGHTS))}, or start from random weights (--model.pretrained false)"
             ) from None

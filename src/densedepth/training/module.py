@@ -15,6 +15,7 @@ from densedepth.losses import DepthLoss, LogDepthLoss
 from densedepth.metrics import DepthMetrics
 from densedepth.models import DenseDepth
 from densedepth.training.config import LossConfig, OptimConfig
+from densedepth.training.optim import build_optimizer
 
 
 class DepthModule(pl.LightningModule):
@@ -36,11 +37,22 @@ class DepthModule(pl.LightningModule):
         """The network to validate, save and export."""
         return self.net if self.averaged is None else cast(DenseDepth, self.averaged.module)
 
+    def on_train_start(self) -> None:
+        if self.optim.schedule != "onecycle":
+            return
+        # A resumed run brings the length of its schedule along.
+        started, asked = self.lr_schedulers().total_steps, int(self.trainer.estimated_stepping_batches)  # type: ignore[union-attr]
+        if started != asked:
+            raise DenseDepthError(
+                f"the run was started with a onecycle schedule of {started} steps, this command asks for {asked}: "
+                "give the same length, or begin another run with --init_from"
+            )
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         prediction = self.net(batch["image"] / 255)
         loss: Tensor = self.loss(prediction, self.net.to_reciprocal(batch["depth_m"]), batch["valid"])
         if not torch.isfinite(loss):
-            raise DenseDepthError(f"loss is {float(loss)} at step {self.global_step}: lower --optim.lr")
+            raise DenseDepthError(f"loss is {loss.item()} at step {self.global_step}: lower --optim.lr")
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(prediction))
         return loss
 
@@ -55,39 +67,24 @@ class DepthModule(pl.LightningModule):
         net = self.best_net.eval()
         depth_m = net.to_metres(net(batch["image"] / 255))
         for predicted, truth, valid in zip(depth_m, batch["depth_m"], batch["valid"], strict=True):
-            self.metrics.update(_numpy(predicted[valid]), _numpy(truth[valid]))
+            if valid.any():
+                self.metrics.update(_numpy(predicted[valid]), _numpy(truth[valid]))
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self.metrics.per_image().items():
             self.log(f"val_{name}", value, prog_bar=name in ("delta1", "rmse"))
 
     def configure_optimizers(self) -> Any:
-        groups = self._parameter_groups()
-        if self.optim.name == "adam":
-            optimizer: torch.optim.Optimizer = torch.optim.Adam(groups, amsgrad=True)
-        else:
-            optimizer = torch.optim.AdamW(groups)
+        optimizer = build_optimizer(self.optim, self.net.encoder, self.net.decoder)
         if self.optim.schedule == "constant":
             return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
-            max_lr=[group["lr"] for group in groups],
+            max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=int(self.trainer.estimated_stepping_batches),
             pct_start=0.1,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        groups = []
-        for part, lr in (
-            (self.net.encoder, self.optim.lr * self.optim.encoder_lr_factor),
-            (self.net.decoder, self.optim.lr),
-        ):
-            weights = [p for p in part.parameters() if p.ndim > 1]
-            others = [p for p in part.parameters() if p.ndim <= 1]
-            groups.append({"params": weights, "lr": lr, "weight_decay": self.optim.weight_decay})
-            groups.append({"params": others, "lr": lr, "weight_decay": 0.0})
-        return groups
 
 
 def build_loss(config: LossConfig, net: DenseDepth) -> nn.Module:

@@ -7,7 +7,8 @@ needs to go on) and ``best/`` (the weights to use, see :mod:`densedepth.models.c
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
 from densedepth.errors import DenseDepthError
-from densedepth.models import DenseDepth, load_checkpoint, save_checkpoint
+from densedepth.models import DenseDepth, WeightsUnavailableError, load_checkpoint, save_checkpoint
 from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
 from densedepth.training.loader import DepthData
 from densedepth.training.module import DepthModule
@@ -66,7 +67,7 @@ def train(
     run = out
     pl.seed_everything(seed, workers=True, verbose=False)
     frames = DepthData(data, batch_size, seed)
-    net = _network(model, init_from)
+    model, net = _from_imagenet(model) if init_from is None else _from_checkpoint(model, init_from)
     if channels_last:
         net = net.to(memory_format=torch.channels_last)
     module = DepthModule(net, loss, optim)
@@ -152,7 +153,7 @@ class SaveBest(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         # A run too short for a validation must leave weights behind, too.
-        if not self.folder.exists():
+        if self.by is not None and self.best == float("-inf"):
             self._save(trainer, module)
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -167,12 +168,21 @@ class SaveBest(pl.Callback):
         save_checkpoint(module.best_net, self.folder, info)
 
 
-def _network(model: ModelConfig, init_from: str | None) -> DenseDepth:
-    """The network of the recipe, with random weights for the decoder and ImageNet's, or those of ``init_from``."""
-    switches = asdict(model)
-    if init_from is None:
-        return DenseDepth(**switches)
-    net = DenseDepth(**{**switches, "pretrained": False})
+def _from_imagenet(model: ModelConfig) -> tuple[ModelConfig, DenseDepth]:
+    """The network of the recipe with a random decoder, and the recipe with ``pretrained: auto`` decided."""
+    if model.pretrained == "auto":
+        try:
+            return _from_imagenet(replace(model, pretrained=True))
+        except WeightsUnavailableError as error:
+            print(f"WARNING: the encoder starts from RANDOM weights, expect far worse depth. {error}", file=sys.stderr)
+            return _from_imagenet(replace(model, pretrained=False))
+    return model, DenseDepth(**asdict(model))
+
+
+def _from_checkpoint(model: ModelConfig, init_from: str) -> tuple[ModelConfig, DenseDepth]:
+    """The network of the recipe with the weights of ``init_from``, and the recipe without ImageNet's."""
+    model = replace(model, pretrained=False)
+    net = DenseDepth(**asdict(model))
     other, _ = load_checkpoint(init_from)
     ours, theirs = net.architecture.to_dict(), other.architecture.to_dict()
     for switch, value in ours.items():
@@ -182,7 +192,7 @@ def _network(model: ModelConfig, init_from: str | None) -> DenseDepth:
                 "make them agree"
             )
     net.load_state_dict(other.state_dict())
-    return net
+    return model, net
 
 
 def _write_yaml(path: Path, recipe: dict[str, Any]) -> None:
