@@ -1,6 +1,6 @@
 """The training command: recipe in, run folder out.
 
-A run folder holds ``config.yaml`` (the resolved recipe), ``metrics.csv``, ``last.ckpt`` (everything a later start
+A run folder holds ``config.yaml`` (the resolved recipe), ``logs`` (one csv a start), ``last.ckpt`` (everything a later start
 needs to go on) and ``best/`` (the weights to use, see :mod:`densedepth.models.checkpoint`).
 """
 
@@ -115,7 +115,7 @@ def train(
             ModelCheckpoint(dirpath=run, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
             TQDMProgressBar(refresh_rate=1),
         ],
-        logger=CSVLogger(run, name="", version="logs"),
+        logger=CSVLogger(run, name="logs"),
         log_every_n_steps=10,
         enable_model_summary=False,
     )

@@ -1,0 +1,477 @@
+"""Training on a handful of frames whose brightness is their depth: it learns, stops, goes on, keeps the best."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from torch import Tensor
+
+from conftest import write_nyu_layout
+from densedepth.cli import main
+from densedepth.commands.arguments import parser_for
+from densedepth.data import AugmentConfig, NyuCsv
+from densedepth.errors import DenseDepthError
+from densedepth.losses import DepthLoss, LogDepthLoss
+from densedepth.models import DenseDepth, load_checkpoint, save_checkpoint
+from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
+from densedepth.training.loader import DepthData
+from densedepth.training.module import DepthModule, build_loss
+from densedepth.training.train import train
+
+HEIGHT, WIDTH = 64, 96
+SCENES = ("attic_0001", "attic_0001", "den_0002", "den_0002", "den_0003a", "hall_0001", "hall_0001", "shed_0001")
+TINY = ModelConfig(encoder="test_efficientnet", decoder_width=32, pretrained=False)
+TINY_EXP = replace(TINY, output="exp")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames of slanted planes, 1 to 9 m; the darker, the deeper. One in 8 bit, with holes."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    triples: list[Any] = []
+    for number, scene in enumerate(SCENES):
+        a, b = rng.uniform(-1, 1, 2)
+        plane = a * x / WIDTH + b * y / HEIGHT
+        depth_m = 1 + 8 * (plane - plane.min()) / np.ptp(plane)
+        grey = 255 - depth_m * 25
+        photo = np.clip(grey[..., None] + rng.normal(0, 4, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+        stored = (depth_m * 1000).astype(np.uint16)
+        if number == 1:
+            stored = np.where(x < 10, 0, depth_m / 10 * 255).astype(np.uint8)
+        triples.append((scene, photo, stored))
+    return write_nyu_layout(tmp_path_factory.mktemp("frames"), triples)
+
+
+def data(frames: Path, **changes: Any) -> DataConfig:
+    return DataConfig(**{"root": str(frames), "height": HEIGHT, "width": WIDTH, "validation_fraction": 0.25, **changes})
+
+
+def run(frames: Path, out: Path, **changes: Any) -> Path:
+    """A short run: 6 of 8 frames, 3 steps an epoch."""
+    usual: dict[str, Any] = {
+        "data": data(frames),
+        "model": TINY,
+        "optim": OptimConfig(lr=1e-3),
+        "out": out,
+        "epochs": 1,
+        "batch_size": 2,
+        "channels_last": False,
+    }
+    return train(**{**usual, **changes})
+
+
+def weights(out: Path) -> dict[str, Tensor]:
+    return load_file(out / "best" / "model.safetensors")
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The loss of every step, in order; also sees that every step runs in training mode."""
+    seen: list[float] = []
+    step = DepthModule.training_step
+
+    def spying(self: DepthModule, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        assert all(module.training for module in self.net.modules()), "a part of the network is in eval mode"
+        loss = step(self, batch, batch_idx)
+        seen.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(DepthModule, "training_step", spying)
+    return seen
+
+
+@pytest.mark.parametrize(("model", "loss"), [(TINY, "paper"), (TINY_EXP, "log")], ids=["paper", "log"])
+def test_loss_falls(model: ModelConfig, loss: Any, frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    optim = OptimConfig(lr=5e-3)
+    out = run(frames, tmp_path / "run", model=model, loss=LossConfig(loss), optim=optim, epochs=12, validate_every=4)
+    assert len(losses) == 36
+    first, last = np.mean(losses[:6]), np.mean(losses[-6:])
+    assert last < 0.6 * first, f"{loss} loss went from {first} to {last}"
+    # And what is left in best/ knows that dark is deep.
+    net, info = load_checkpoint(out)
+    correlations = []
+    for frame in map(NyuCsv(frames).__getitem__, range(len(SCENES))):
+        with torch.no_grad():
+            depth_m = net.depth_m(torch.tensor(frame.image).permute(2, 0, 1)[None] / 255)[0].numpy()
+        correlations.append(np.corrcoef(depth_m[frame.valid], frame.depth_m[frame.valid])[0, 1])
+    assert np.mean(correlations) > 0.6
+    assert info["step"] in (12, 24, 36)
+    assert 0 <= info["validation"]["val_delta1"] <= 1
+
+
+def test_a_run_folder_holds_what_is_promised(frames: Path, tmp_path: Path) -> None:
+    out = run(frames, tmp_path / "deep" / "run", epochs=2)
+    assert out == tmp_path / "deep" / "run"
+    assert {"config.yaml", "best", "last.ckpt"} <= {path.name for path in out.iterdir()}
+    assert sorted(path.name for path in (out / "best").iterdir()) == ["model.json", "model.safetensors"]
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")], "nothing temporary is left"
+    (log,) = out.rglob("metrics.csv")
+    rows = list(csv.DictReader(log.open()))
+    delta1 = [float(row["val_delta1"]) for row in rows if row.get("val_delta1")]
+    assert len(delta1) == 2
+    assert len([row for row in rows if row.get("train_loss_epoch")]) == 2
+    _, info = load_checkpoint(out)
+    assert info["validation"]["val_delta1"] == pytest.approx(max(delta1))
+    assert "6 frames" in info["training_data"]
+
+
+def test_config_of_a_run_is_a_recipe(frames: Path, tmp_path: Path) -> None:
+    """config.yaml through the command line's parser gives the objects that the run was started with."""
+    given: dict[str, Any] = {
+        "data": data(frames, augment=AugmentConfig(zoom_probability=0.5, max_zoom=1.5, colour=0.1), workers=0),
+        "model": replace(TINY_EXP, depth_range_m=(0.2, 20.0), align_corners=True),
+        "loss": LossConfig("log", gradient_weight=0.25),
+        "optim": OptimConfig("adamw", lr=2e-3, encoder_lr_factor=0.3, weight_decay=0.01, schedule="onecycle"),
+        "epochs": 1,
+        "max_steps": 2,
+        "batch_size": 3,
+        "seed": 5,
+        "select": "last",
+        "channels_last": False,
+    }
+    out = train(**given, out=tmp_path / "run")
+    parser = parser_for(train, "densedepth train")
+    parsed = vars(parser.instantiate(parser.parse_args(["--config", str(out / "config.yaml")])))
+    for name, value in given.items():
+        assert parsed[name] == value, name
+    again = train(**{k: v for k, v in parsed.items() if k not in ("config", "out")}, out=tmp_path / "again")
+    assert same(weights(again), weights(out))
+    assert "python/" not in (out / "config.yaml").read_text()
+
+
+def test_training_from_the_command_line(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = {"data": asdict(data(frames)), "model": {"encoder": "test_efficientnet", "pretrained": False}, "epochs": 1}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    words = ["train", "--config", str(tmp_path / "recipe.yaml"), "--model.decoder_width", "16", "--batch-size", "2"]
+    assert main([*words, "-o", str(tmp_path / "run"), "--max-steps", "2"]) == 0
+    assert "6 training and 2 validation frames" in capsys.readouterr().out
+    assert load_checkpoint(tmp_path / "run")[0].architecture.decoder_width == 16
+
+
+def test_validation_frames_are_other_scenes(frames: Path) -> None:
+    for seed in range(6):
+        parts = DepthData(data(frames, split_seed=seed), batch_size=2, seed=0)
+        train_scenes, validation_scenes = set(parts.train_frames.scenes), set(parts.validation_frames.scenes)
+        assert train_scenes
+        assert validation_scenes
+        assert not train_scenes & validation_scenes
+        assert train_scenes | validation_scenes == set(SCENES)
+        loaded = sum(len(batch["image"]) for batch in parts.val_dataloader())
+        assert loaded == len(parts.validation_frames)
+
+
+def test_every_frame_once_an_epoch_in_a_drawn_order(frames: Path) -> None:
+    plain = AugmentConfig(mirror=0, channel_swap=0)
+    parts = DepthData(data(frames, validation_fraction=0, augment=plain), batch_size=4, seed=0)
+    dataset = NyuCsv(frames)
+    names = {dataset[i].image.tobytes(): i for i in range(len(dataset))}
+    orders = []
+    for epoch in (0, 1, 0):
+        loader = parts.train_dataloader()
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        orders.append([names[image.permute(1, 2, 0).numpy().tobytes()] for batch in loader for image in batch["image"]])
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(8))
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_batches_are_what_the_loader_promises(frames: Path) -> None:
+    parts = DepthData(data(frames), batch_size=3, seed=0)
+    batch = next(iter(parts.train_dataloader()))
+    assert {k: (tuple(v.shape), v.dtype) for k, v in batch.items()} == {
+        "image": ((3, 3, HEIGHT, WIDTH), torch.uint8),
+        "depth_m": ((3, 1, HEIGHT // 2, WIDTH // 2), torch.float32),
+        "valid": ((3, 1, HEIGHT // 2, WIDTH // 2), torch.bool),
+    }
+    assert torch.equal(batch["valid"], batch["depth_m"] > 0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (64, 64), (32, 96), (128, 192)])
+def test_training_camera_sees_whole_frames_unscaled(frames: Path, height: int, width: int) -> None:
+    """With canonical_focal a frame that is not zoomed keeps its metres, whatever the network's aspect ratio."""
+    depths = [
+        next(iter(DepthData(data(frames, height=height, width=width, canonical_focal=c), 2, 0).val_dataloader()))
+        for c in (False, True)
+    ]
+    torch.testing.assert_close(depths[1]["depth_m"], depths[0]["depth_m"], rtol=0.02, atol=0)
+
+
+def test_the_same_seed_gives_the_same_weights(frames: Path, tmp_path: Path) -> None:
+    augmented = data(frames, augment=AugmentConfig(zoom_probability=0.5, max_zoom=1.5, colour=0.2))
+    one, two, other = (
+        weights(run(frames, tmp_path / name, data=augmented, seed=seed))
+        for name, seed in zip("abc", (1, 1, 2), strict=True)
+    )
+    assert same(one, two)
+    assert not same(one, other)
+
+
+@pytest.mark.parametrize(("schedule", "ema_decay"), [("constant", 0.0), ("onecycle", 0.9)])
+def test_an_interrupted_run_goes_on(
+    schedule: Any, ema_decay: float, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: list[float]
+) -> None:
+    """Stopped in the third epoch and started again by the same command: as if nothing had happened."""
+    same_command: dict[str, Any] = {
+        "optim": OptimConfig(lr=1e-3, schedule=schedule, ema_decay=ema_decay),
+        "epochs": 4,
+        "select": "last",
+    }
+    whole = run(frames, tmp_path / "whole", **same_command)
+    expected = losses[:]
+    losses.clear()
+    backward = DepthModule.on_train_batch_end
+
+    def pulled_plug(self: DepthModule, *arguments: Any) -> None:
+        if self.global_step == 8:
+            raise OSError("the plug was pulled")
+        backward(self, *arguments)
+
+    with monkeypatch.context() as during:
+        during.setattr(DepthModule, "on_train_batch_end", pulled_plug)
+        with pytest.raises(OSError, match="plug"):
+            run(frames, tmp_path / "broken", **same_command)
+    assert losses == expected[:8]
+    losses.clear()
+    broken = run(frames, tmp_path / "broken", **same_command)
+    assert losses == expected[6:], "the last whole epoch was the second"
+    assert same(weights(broken), weights(whole))
+    assert load_checkpoint(broken)[1]["step"] == 12
+
+
+def test_the_same_command_with_more_epochs_goes_on(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    out = run(frames, tmp_path / "run", epochs=2, select="last")
+    assert load_checkpoint(out)[1]["step"] == 6
+    run(frames, out, epochs=3, select="last")
+    assert len(losses) == 9
+    assert load_checkpoint(out)[1]["step"] == 9
+    straight = run(frames, tmp_path / "straight", epochs=3, select="last")
+    assert losses[9:] == losses[:9]
+    assert same(weights(out), weights(straight))
+
+
+def test_a_onecycle_that_has_ended_cannot_go_on(frames: Path, tmp_path: Path) -> None:
+    """Its learning rate has come down to nothing; one line says so, and what to do."""
+    onecycle = OptimConfig(lr=1e-3, schedule="onecycle")
+    out = run(frames, tmp_path / "run", epochs=1, optim=onecycle)
+    before = weights(out)
+    with pytest.raises(DenseDepthError, match=r"onecycle schedule of 3 steps.* 6.*--init_from") as caught:
+        run(frames, out, epochs=2, optim=onecycle)
+    assert "\n" not in str(caught.value)
+    assert same(weights(out), before)
+
+
+def test_a_finished_run_is_left_alone(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    out = run(frames, tmp_path / "run", epochs=2)
+    before = weights(out)
+    run(frames, out, epochs=2)
+    assert len(losses) == 6
+    assert same(weights(out), before)
+
+
+def test_fresh_begins_anew(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    out = run(frames, tmp_path / "run", epochs=2, select="last")
+    run(frames, out, epochs=1, select="last", fresh=True)
+    assert len(losses) == 9
+    assert losses[6:] == losses[:3]
+    assert load_checkpoint(out)[1]["step"] == 3
+
+
+def test_fresh_leaves_no_weights_of_the_run_before(frames: Path, tmp_path: Path) -> None:
+    """Even when the new run is too short for a validation."""
+    out = run(frames, tmp_path / "run", epochs=1)
+    run(frames, out, epochs=1, fresh=True, validate_every=5, model=replace(TINY, decoder_width=16))
+    assert load_checkpoint(out)[0].architecture.decoder_width == 16
+
+
+def test_best_is_the_epoch_with_the_best_validation(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up scores .2, .9, .5: the weights of the second epoch are kept, or the last ones on request."""
+    monkeypatch.setattr(
+        DepthModule, "on_validation_epoch_end", lambda self: self.log("val_delta1", (0.2, 0.9, 0.5)[self.current_epoch])
+    )
+    best = run(frames, tmp_path / "best", epochs=3)
+    last = run(frames, tmp_path / "last", epochs=3, select="last")
+    assert load_checkpoint(best)[1]["step"] == 6
+    assert load_checkpoint(best)[1]["validation"]["val_delta1"] == pytest.approx(0.9)
+    assert load_checkpoint(last)[1]["step"] == 9
+    second = run(frames, tmp_path / "second", epochs=2, select="last")
+    assert same(weights(best), weights(second))
+    # Going on remembers what the best was.
+    monkeypatch.setattr(DepthModule, "on_validation_epoch_end", lambda self: self.log("val_delta1", 0.7))
+    run(frames, best, epochs=4)
+    assert load_checkpoint(best)[1]["step"] == 6
+
+
+def test_without_validation_the_last_weights_are_kept(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    out = run(frames, tmp_path / "run", data=data(frames, validation_fraction=0), epochs=2)
+    assert len(losses) == 8
+    _, info = load_checkpoint(out)
+    assert (info["step"], info["validation"]) == (8, {})
+    assert "8 frames" in info["training_data"]
+
+
+def test_validation_numbers_by_hand(frames: Path, tmp_path: Path) -> None:
+    out = run(frames, tmp_path / "run", epochs=1)
+    net, info = load_checkpoint(out)
+    parts = DepthData(data(frames), 2, 0)
+    rmse = []
+    for batch in parts.val_dataloader():
+        with torch.no_grad():
+            depth_m = 10 / net(batch["image"] / 255).clamp(1, 100)
+        for p, t, v in zip(depth_m, batch["depth_m"], batch["valid"], strict=True):
+            rmse.append(math.sqrt((p[v] - t[v]).square().mean().item()))
+    assert len(rmse) == 2
+    assert info["validation"]["val_rmse"] == pytest.approx(np.mean(rmse), rel=1e-4)
+
+
+def test_averaged_weights_are_what_is_saved(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history: list[dict[str, Tensor]] = []
+    update = DepthModule.on_train_batch_end
+
+    def spying(self: DepthModule, *arguments: Any) -> None:
+        history.append({k: v.detach().clone() for k, v in self.net.state_dict().items()})
+        update(self, *arguments)
+
+    monkeypatch.setattr(DepthModule, "on_train_batch_end", spying)
+    out = run(frames, tmp_path / "run", optim=OptimConfig(lr=1e-3, ema_decay=0.6), epochs=2, select="last")
+    assert len(history) == 6
+    average = {k: v.double() for k, v in history[0].items()}
+    for state in history[1:]:
+        average = {k: 0.6 * average[k] + 0.4 * v.double() for k, v in state.items()}
+    saved = weights(out)
+    moved = 0
+    for key, value in saved.items():
+        if not value.is_floating_point():
+            continue
+        torch.testing.assert_close(value.double(), average[key], rtol=1e-4, atol=1e-6)
+        moved += not torch.allclose(value, history[-1][key], rtol=1e-4, atol=1e-6)
+    assert moved > len(saved) / 2, "the average differs from the last weights"
+
+
+def test_init_from(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(7)
+    donor = DenseDepth("test_efficientnet", decoder_width=32)
+    save_checkpoint(donor, tmp_path / "donor")
+    start: list[dict[str, Tensor]] = []
+    monkeypatch.setattr(
+        DepthModule,
+        "on_train_start",
+        lambda self: start.append({k: v.clone() for k, v in self.net.state_dict().items()}),
+    )
+    out = run(frames, tmp_path / "run", init_from=str(tmp_path / "donor"), max_steps=1)
+    assert same(start[0], donor.state_dict())
+    assert not same(weights(out), donor.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "switch"),
+    [
+        ({"decoder_width": 48}, r"model\.decoder_width = 32, the recipe says 48"),
+        ({"output": "exp"}, r"model\.output = linear, the recipe says exp"),
+        ({"encoder": "lcnet_035"}, r"model\.encoder = test_efficientnet, the recipe says lcnet_035"),
+        ({"align_corners": True}, r"model\.align_corners = False, the recipe says True"),
+    ],
+)
+def test_init_from_another_network_names_the_switch(
+    change: dict[str, Any], switch: str, frames: Path, tmp_path: Path
+) -> None:
+    save_checkpoint(DenseDepth("test_efficientnet", decoder_width=32), tmp_path / "donor")
+    with pytest.raises(DenseDepthError, match=switch) as caught:
+        run(frames, tmp_path / "run", model=replace(TINY, **change), init_from=str(tmp_path / "donor"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_loss_that_is_no_number_stops_in_one_line(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(DepthLoss, "forward", lambda self, p, *_: p.sum() * math.nan)
+    with pytest.raises(DenseDepthError, match=r"^loss is nan at step 0: lower --optim\.lr$"):
+        run(frames, tmp_path / "run")
+    assert not (tmp_path / "run" / "best").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.height", "100"], "32"),
+        (["--data.width", "90"], "32"),
+        (["--model.decoder_width", "20"], "multiple of 16"),
+        (["--data.validation_fraction", "1.5"], "validation fraction must be in [0, 1)"),
+        (["--data.root", "/nowhere"], "/nowhere"),
+        (["--model.encoder", "test_efficientnett"], "near: test_efficientnet"),
+        (["--batch_size", "7"], "6 training frames are fewer than one batch of 7"),
+        (["--loss.name", "log"], "set --model.output exp"),
+    ],
+)
+def test_wrong_recipes_are_one_line(
+    words: list[str], message: str, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = {"data": asdict(data(frames)), "model": asdict(TINY), "batch_size": 2, "max_steps": 1}
+    recipe["model"] = {**asdict(TINY), "depth_range_m": [0.1, 10.0]}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    status = main(["train", "--config", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run"), *words])
+    assert status == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_log_loss_needs_a_positive_output() -> None:
+    linear, exp = DenseDepth("test_efficientnet"), DenseDepth("test_efficientnet", output="exp")
+    with pytest.raises(DenseDepthError, match=r"--model\.output exp"):
+        build_loss(LossConfig("log"), linear)
+    log = build_loss(LossConfig("log", gradient_weight=0.3), exp)
+    assert isinstance(log, LogDepthLoss)
+    assert log.gradient_weight == 0.3
+    for net, dynamic_range in ((linear, 100), (exp, 100)):
+        paper = build_loss(LossConfig(), net)
+        assert isinstance(paper, DepthLoss)
+        assert paper.dynamic_range == pytest.approx(dynamic_range)
+    kitti = DenseDepth("test_efficientnet", reciprocal_m=80.0, depth_range_m=(1.0, 80.0))
+    assert build_loss(LossConfig(), kitti).dynamic_range == pytest.approx(80)
+
+
+def test_a_validation_frame_with_depth_on_its_border_alone(tmp_path: Path) -> None:
+    """The border is masked, so that frame has no pixel to validate on; the run must not end there."""
+    photo = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    whole = np.full((HEIGHT, WIDTH), 3000, np.uint16)
+    border = whole.copy()
+    border[2:-2, 2:-2] = 0
+    scenes = [f"room_{n:04}" for n in range(8)]
+    for holed in range(8):
+        depths = [border if n == holed else whole for n in range(8)]
+        root = write_nyu_layout(tmp_path / str(holed), [(s, photo, d) for s, d in zip(scenes, depths, strict=True)])
+        recipe = DataConfig(str(root), height=HEIGHT, width=WIDTH, validation_fraction=0.25, mask_border=True)
+        if scenes[holed] in DepthData(recipe, 2, 0).validation_frames.scenes:
+            break
+    out = run(root, tmp_path / "run", data=recipe)
+    assert "val_delta1" in load_checkpoint(out)[1]["validation"]
+
+
+def test_encoder_learns_at_its_own_rate() -> None:
+    net = DenseDepth("test_efficientnet", decoder_width=32)
+    optim = OptimConfig("adamw", lr=1e-3, encoder_lr_factor=0.1, weight_decay=0.05)
+    optimizer = DepthModule(net, LossConfig(), optim).configure_optimizers()
+    owners = {id(p): (name.split(".")[0], p.ndim) for name, p in net.named_parameters()}
+    seen: list[int] = []
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            part, dimensions = owners[id(parameter)]
+            assert group["lr"] == pytest.approx(1e-4 if part == "encoder" else 1e-3)
+            assert group["weight_decay"] == (0.05 if dimensions > 1 else 0)
+            seen.append(id(parameter))
+    assert sorted(seen) == sorted(owners), "each parameter once"
