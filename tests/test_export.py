@@ -175,3 +175,9 @@ def test_another_suffix_is_refused(name: str, checkpoint: Path, tmp_path: Path) 
 def test_exporting_what_is_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(DenseDepthError, match="is no checkpoint"):
         export_checkpoint(tmp_path, tmp_path / "x.onnx")
+
+
+def test_the_file_tells_nothing_about_the_machine(full: Path) -> None:
+    content = full.read_bytes()
+    assert str(Path(densedepth.__file__).parent).encode() not in content
+    assert b"stack_trace" not in content

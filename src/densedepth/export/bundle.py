@@ -159,7 +159,13 @@ def _to_onnx(graph: BundleGraph) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    # The exporter notes the source line of every node, with the paths of the machine it ran on.
+    for item in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        item.ClearField("doc_string")
+        item.ClearField("metadata_props")
+    model.graph.ClearField("metadata_props")
+    return model
 
 
 def _verify(net: DenseDepth, bundle: Bundle) -> float:

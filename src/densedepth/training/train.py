@@ -1,11 +1,12 @@
 """The training command: recipe in, run folder out.
 
-A run folder holds ``config.yaml`` (the resolved recipe), ``logs`` (one csv a start), ``last.ckpt`` (everything a later start
-needs to go on) and ``best/`` (the weights to use, see :mod:`densedepth.models.checkpoint`).
+A run folder holds ``config.yaml`` (the resolved recipe), ``logs/`` (a csv for every start), ``last.ckpt`` (everything a
+later start needs to go on) and ``best/`` (the weights to use, see :mod:`densedepth.models.checkpoint`).
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import asdict, replace
@@ -93,15 +94,15 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     _write_yaml(run / "config.yaml", recipe)
     info = {
-        "training_data": f"{data.dataset}: {len(frames.train_frames)} frames",
+        "training_data": (
+            f"{data.dataset}, training part: {len(frames.train_frames)} frames, "
+            f"{len(frames.validation_frames)} more held out by scene for validation"
+        ),
         "camera": None if frames.camera is None else frames.camera.to_dict(),
     }
     validates = len(frames.validation_frames) > 0
-    print(
-        f"{len(frames.train_frames)} training and {len(frames.validation_frames)} validation frames, "
-        f"{sum(p.numel() for p in module.net.parameters()):,} parameters, run folder {run}"
-        + (f", going on from {resume.name}" if resume.exists() else "")
-    )
+    # Lightning's hints about other products and the hardware; the line below says what matters.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = pl.Trainer(
         max_epochs=epochs,
         max_steps=max_steps,
@@ -118,6 +119,11 @@ def train(
         logger=CSVLogger(run, name="logs"),
         log_every_n_steps=10,
         enable_model_summary=False,
+    )
+    print(
+        f"{len(frames.train_frames)} training and {len(frames.validation_frames)} validation frames, "
+        f"{sum(p.numel() for p in module.net.parameters()):,} parameters on {trainer.strategy.root_device}, "
+        f"run folder {run}" + (f", going on from {resume.name}" if resume.exists() else "")
     )
     trainer.fit(module, datamodule=frames, ckpt_path=str(resume) if resume.exists() else None)
     print(f"weights: {run / 'best'}; next: densedepth export {run} {run / 'model.onnx'}")
