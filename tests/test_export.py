@@ -22,6 +22,8 @@ from densedepth.types import Camera
 
 # Sides from the smallest there is, odd ones, and none that the export verifies itself.
 SHAPES = [(1, 32, 32), (3, 33, 47), (1, 101, 160), (2, 96, 128), (1, 64, 333)]
+# The real one: `one_trace` below puts another in its place.
+TO_ONNX = bundle_module._to_onnx
 CAMERA = Camera(130.0, 132.0, 79.0, 61.0, 160, 120)
 
 
@@ -181,3 +183,16 @@ def test_the_file_tells_nothing_about_the_machine(full: Path) -> None:
     content = full.read_bytes()
     assert str(Path(densedepth.__file__).parent).encode() not in content
     assert b"stack_trace" not in content
+
+
+def test_a_torch_that_cannot_export_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise torch.onnx.OnnxExporterError("Failed to export the model with torch.export.\nNext steps:")
+
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+    monkeypatch.setattr(bundle_module, "_to_onnx", TO_ONNX)
+    net = DenseDepth("tf_mobilenetv3_small_minimal_100", decoder_width=32)
+    card = Card("toy", InputCamera(160, 120, 130.0), (0.1, 10.0))
+    with pytest.raises(DenseDepthError, match=r"^torch .*upgrade torch[^\n]*$"):
+        export_bundle(net, card, tmp_path / "toy.onnx")
+    assert list(tmp_path.iterdir()) == []

@@ -148,16 +148,22 @@ def _to_onnx(graph: BundleGraph) -> onnx.ModelProto:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), quiet, torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph,
-            (sample,),
-            input_names=["image"],
-            output_names=["depth_m"],
-            dynamic_shapes=(dims,),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                graph,
+                (sample,),
+                input_names=["image"],
+                output_names=["depth_m"],
+                dynamic_shapes=(dims,),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise DenseDepthError(
+                f"torch {torch.__version__} cannot export this network with free sizes; 2.6 is known not to, 2.11 and "
+                "later to do it: upgrade torch for the export, the checkpoint stays the same"
+            ) from error
     assert program is not None
     model = program.model_proto
     # The exporter notes the source line of every node, with the paths of the machine it ran on.
