@@ -21,6 +21,7 @@ from densedepth import __version__
 from densedepth.data.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export.halve import store_weights_in_half
+from densedepth.io import replacing
 from densedepth.models import DenseDepth, load_checkpoint
 from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera
 from densedepth.runtime.card import CARD_KEY
@@ -60,8 +61,6 @@ def export_bundle(net: DenseDepth, card: Card, path: str | os.PathLike[str], *, 
     path = Path(path)
     if path.suffix != ".onnx":
         raise DenseDepthError(f"{path}: a bundle's name ends in .onnx")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
     training = net.training
     net.eval()
     try:
@@ -70,17 +69,16 @@ def export_bundle(net: DenseDepth, card: Card, path: str | os.PathLike[str], *, 
             store_weights_in_half(model)
         model.producer_name, model.producer_version = "densedepth", __version__
         onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
-        onnx.save(model, beside)
-        worst = _verify(net, Bundle(beside))
-        limit = TOLERANCE["float16" if half_weights else "float32"]
-        if not worst < limit:
-            raise DenseDepthError(
-                f"{path}: the exported bundle differs from torch by {worst:.2%} (limit {limit:.1%}); nothing was "
-                "written" + ("; try half_weights=False" if half_weights else "")
-            )
-        beside.replace(path)
+        with replacing(path) as beside:
+            onnx.save(model, beside)
+            worst = _verify(net, Bundle(beside))
+            limit = TOLERANCE["float16" if half_weights else "float32"]
+            if not worst < limit:
+                raise DenseDepthError(
+                    f"{path}: the exported bundle differs from torch by {worst:.2%} (limit {limit:.1%}); nothing was "
+                    "written" + ("; try half_weights=False" if half_weights else "")
+                )
     finally:
-        beside.unlink(missing_ok=True)
         net.train(training)
     return path
 

@@ -7,7 +7,6 @@ later start needs to go on) and ``best/`` (the weights to use, see :mod:`densede
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
 from densedepth.errors import DenseDepthError
+from densedepth.io import replacing
 from densedepth.models import DenseDepth, WeightsUnavailableError, load_checkpoint, save_checkpoint
 from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
 from densedepth.training.loader import DepthData
@@ -204,6 +204,5 @@ def _from_checkpoint(model: ModelConfig, init_from: str) -> tuple[ModelConfig, D
 def _write_yaml(path: Path, recipe: dict[str, Any]) -> None:
     # Through JSON types: tuples would come out as python-specific tags.
     recipe["model"]["depth_range_m"] = list(recipe["model"]["depth_range_m"])
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    beside.replace(path)
+    with replacing(path) as beside:
+        beside.write_text(yaml.safe_dump(recipe, sort_keys=False))
