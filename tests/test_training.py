@@ -455,7 +455,9 @@ def test_a_validation_frame_with_depth_on_its_border_alone(tmp_path: Path) -> No
     for holed in range(8):
         depths = [border if n == holed else whole for n in range(8)]
         root = write_nyu_layout(tmp_path / str(holed), [(s, photo, d) for s, d in zip(scenes, depths, strict=True)])
-        recipe = DataConfig(str(root), height=HEIGHT, width=WIDTH, validation_fraction=0.25, mask_border=True)
+        recipe = DataConfig(
+            str(root), height=HEIGHT, width=WIDTH, validation_fraction=0.25, options={"mask_border": True}
+        )
         if scenes[holed] in DepthData(recipe, 2, 0).validation_frames.scenes:
             break
     out = run(root, tmp_path / "run", data=recipe)

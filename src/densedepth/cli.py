@@ -19,12 +19,19 @@ COMMANDS: dict[str, str] = {
     "import-keras": "densedepth.commands.import_keras:import_keras",
     "models": "densedepth.commands.models:models",
     "demo": "densedepth.commands.demo:demo",
+    "data inspect": "densedepth.commands.data_inspect:inspect",
+    "data prepare": "densedepth.commands.data_prepare:prepare",
+    "data fill": "densedepth.commands.data_fill:fill",
+    "data synth": "densedepth.commands.data_synth:synth",
 }
 """Name (one word, or two as in "data inspect") to "module:function". The module is only imported for its
 command.
 
 A command is a typed function with a documented `Args:` section that returns an exit status (None is 0).
 """
+
+EXTRA_OF = {"transformers": "hf", "datasets": "hf", "ray": "ray", "pi_heif": "heic", "av": "video"}
+"""The extra that brings a package; all others come with "train"."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -74,10 +81,8 @@ def _run(name: str, words: list[str]) -> int:
         package = (error.name or "").partition(".")[0]
         if package == "densedepth":
             raise
-        raise DenseDepthError(
-            f"densedepth {name} needs {package}, which an extra brings: pip install densedepth[train] "
-            "(other extras are listed in the README)"
-        ) from error
+        extra = EXTRA_OF.get(package, "train")
+        raise DenseDepthError(f"densedepth {name} needs {package}: pip install densedepth[{extra}]") from error
 
 
 def _overview() -> str:

@@ -1,12 +1,15 @@
-"""Data sets as sequences of frames, their readers, splits and augmentation. numpy and Pillow only."""
+"""Data sets as sequences of frames, their readers, splits and augmentation. numpy and Pillow only; what a single
+layout needs beyond them (h5py, scipy, datasets) is imported when it is opened."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
 
 from densedepth.data.augment import AugmentConfig, augment, whole
-from densedepth.data.base import DepthDataset, Frame, InMemory, Subset, split_by_scene
+from densedepth.data.base import DepthDataset, Frame, InMemory, Subset, checked_frame, split_by_scene
 from densedepth.data.nyu import NyuCsv
 from densedepth.errors import DataError
 
@@ -18,21 +21,31 @@ __all__ = [
     "NyuCsv",
     "Subset",
     "augment",
+    "checked_frame",
     "open_dataset",
     "split_by_scene",
     "whole",
 ]
 
-#: name -> opener(root, split, mask_border); a new layout is one line here and one file beside this one.
-DATASETS: dict[str, Callable[..., DepthDataset]] = {"nyu": NyuCsv}
+#: name -> "module:class"; the class is called as (root, split, **options). A new layout is one line here and one file
+#: beside this one.
+DATASETS: dict[str, str] = {"nyu": "densedepth.data.nyu:NyuCsv"}
 
 
-def open_dataset(name: str, root: str | os.PathLike[str], split: str, *, mask_border: bool = False) -> DepthDataset:
-    """Open the data set ``name`` below ``root``.
+def open_dataset(name: str, root: str | os.PathLike[str], split: str, **options: Any) -> DepthDataset:
+    """Open the data set ``name`` below ``root``; ``options`` are the keyword arguments of its reader.
 
     Raises:
-        DataError: unknown name, or the folder is not in the layout that the name promises.
+        DataError: unknown name or option, or the folder is not in the layout that the name promises.
     """
     if name not in DATASETS:
         raise DataError(f"unknown data set '{name}'; known: {', '.join(sorted(DATASETS))}")
-    return DATASETS[name](root, split, mask_border=mask_border)
+    module, reader_name = DATASETS[name].split(":")
+    reader = getattr(import_module(module), reader_name)
+    known = [p.name for p in inspect.signature(reader).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise DataError(
+                f"the data set '{name}' has no option '{option}'; it has: {', '.join(known) if known else 'none'}"
+            )
+    return cast(DepthDataset, reader(root, split, **options))

@@ -33,6 +33,58 @@ class Frame:
     key: str
 
 
+def checked_frame(
+    image: np.ndarray,
+    depth_m: np.ndarray,
+    *,
+    camera: Camera | None,
+    scene: str,
+    key: str,
+    source: str,
+    valid: np.ndarray | None = None,
+) -> Frame:
+    """A frame from what a reader has decoded, or one line that says what is wrong with it.
+
+    Args:
+        image: must be uint8 (H, W, 3).
+        depth_m: float (H, W); exactly 0 means no depth. A reader turns its layout's own mark for "no depth" into 0
+            first, so that NaN, infinity and negative numbers that are left are damage.
+        camera: of the photo; brought to its size if it is for another one.
+        scene: see :class:`Frame`.
+        key: see :class:`Frame`.
+        source: what the message names: the file, and where it makes sense the line or the entry.
+        valid: bool (H, W), the pixels that count; None takes those with a depth.
+
+    Raises:
+        DataError: wrong dtype or shape, photo and depth of different size, NaN, infinite or negative depth, or no
+            pixel with a depth.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise DataError(f"{source}: the photo must be uint8 (H, W, 3), it is {image.dtype} {image.shape}")
+    if depth_m.ndim != 2 or not np.issubdtype(depth_m.dtype, np.floating):
+        raise DataError(f"{source}: depth must be float (H, W), it is {depth_m.dtype} {depth_m.shape}")
+    height, width = depth_m.shape
+    if image.shape[:2] != depth_m.shape:
+        raise DataError(
+            f"{source}: depth is {width}x{height}, its photo {image.shape[1]}x{image.shape[0]}: "
+            "the pair does not belong together"
+        )
+    broken = int(np.count_nonzero(~np.isfinite(depth_m)))
+    if broken:
+        raise DataError(f"{source}: {broken} pixels are NaN or infinite; if that means no depth, tell the reader so")
+    negative = int(np.count_nonzero(depth_m < 0))
+    if negative:
+        raise DataError(f"{source}: {negative} pixels have negative depth, so this is no depth in metres; fix the file")
+    has_depth = depth_m > 0
+    if not has_depth.any():
+        raise DataError(f"{source}: no pixel has a depth; remove the frame or replace the file")
+    valid = has_depth if valid is None else valid & has_depth
+    depth_m = np.where(valid, depth_m, 0).astype(np.float32)
+    if camera is not None and (camera.width, camera.height) != (width, height):
+        camera = camera.resized(width, height)
+    return Frame(image, depth_m, valid, camera, scene, key)
+
+
 class DepthDataset(Protocol):
     """``len(dataset)``, ``dataset[i] -> Frame``, and the scene of each frame without reading it."""
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from densedepth.data.base import Frame
+from densedepth.data.base import Frame, checked_frame
 from densedepth.errors import DataError
 from densedepth.io import read_image
 from densedepth.types import Camera
@@ -60,22 +60,17 @@ class NyuCsv:
 
     def __getitem__(self, index: int) -> Frame:
         photo_path, depth_path = self.pairs[index]
-        image = read_image(photo_path)
         depth_m = read_nyu_depth_m(depth_path)
-        if depth_m.shape != image.shape[:2]:
-            raise DataError(
-                f"{depth_path}: depth is {depth_m.shape[1]}x{depth_m.shape[0]}, "
-                f"its photo {image.shape[1]}x{image.shape[0]}: the pair does not belong together"
-            )
-        valid = depth_m > 0
-        if not valid.any():
-            raise DataError(f"{depth_path}: no pixel has a depth; remove the row or replace the file")
-        height, width = depth_m.shape
-        camera = KINECT if (width, height) == (640, 480) else KINECT.resized(width, height)
-        if self.mask_border:
-            valid = valid & _inside_border(height, width)
-            depth_m = np.where(valid, depth_m, np.float32(0))
-        return Frame(image, depth_m, valid, camera, self.scenes[index], f"{photo_path.parent.name}/{photo_path.name}")
+        valid = _inside_border(*depth_m.shape) if self.mask_border else None
+        return checked_frame(
+            read_image(photo_path),
+            depth_m,
+            valid=valid,
+            camera=KINECT,
+            scene=self.scenes[index],
+            key=f"{photo_path.parent.name}/{photo_path.name}",
+            source=str(depth_path),
+        )
 
 
 def read_nyu_depth_m(path: str | os.PathLike[str]) -> np.ndarray:

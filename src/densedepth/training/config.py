@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from densedepth.data import AugmentConfig
 
@@ -45,6 +45,8 @@ class DataConfig:
     Attributes:
         root: folder of the data set.
         dataset: layout, "nyu" for the published csv layout.
+        options: of that layout's reader, by name, such as `mask_border: true` (nyu: leave the white border of the
+            photos out of the loss).
         height: of the network's input, a multiple of 32.
         width: of the network's input, a multiple of 32.
         fit: how frames of another aspect ratio fill it: "crop" takes the largest window and keeps pixels square,
@@ -52,7 +54,6 @@ class DataConfig:
         validation_fraction: share of the training frames held out for validation, whole scenes at a time; 0 trains
             on all of them and keeps the last weights.
         split_seed: draws the validation scenes.
-        mask_border: leave the data set's known unusable border (white in NYU Depth v2) out of the loss.
         canonical_focal: scale depth from each view's focal length to that of the training camera, so that zoomed
             views and other cameras teach the same metres. The paper does not.
         augment: what training does to a frame.
@@ -62,12 +63,12 @@ class DataConfig:
 
     root: str
     dataset: str = "nyu"
+    options: dict[str, Any] = field(default_factory=dict)
     height: int = 480
     width: int = 640
     fit: Literal["crop", "stretch"] = "crop"
     validation_fraction: float = 0.1
     split_seed: int = 0
-    mask_border: bool = False
     canonical_focal: bool = False
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     workers: int = 0

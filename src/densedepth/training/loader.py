@@ -3,67 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-
 import lightning.pytorch as pl
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
-from densedepth.data import DepthDataset, InMemory, augment, open_dataset, split_by_scene, whole
-from densedepth.data.augment import Pair, generator, window_pixel
+from densedepth.data import DepthDataset, InMemory, open_dataset, split_by_scene
+from densedepth.data.augment import window_pixel
 from densedepth.errors import DenseDepthError
 from densedepth.training.config import DataConfig
-
-
-class TrainingPairs(Dataset[dict[str, Tensor]]):
-    """Augmented pairs. Indexed by (epoch, index), so that worker processes need no state to draw what is due."""
-
-    def __init__(self, frames: DepthDataset, config: DataConfig, seed: int, focal_px: float | None) -> None:
-        self.frames = frames
-        size = (config.height, config.width)
-        self.draw = partial(augment, size=size, config=config.augment, focal_px=focal_px, fit=config.fit)
-        self.seed = seed
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
-        epoch, index = key
-        pair = self.draw(self.frames[index], rng=generator(self.seed, epoch, index))
-        return _tensors(pair)
-
-
-class ValidationPairs(Dataset[dict[str, Tensor]]):
-    """Whole frames, unchanged."""
-
-    def __init__(self, frames: DepthDataset, config: DataConfig, focal_px: float | None) -> None:
-        self.frames = frames
-        self.draw = partial(whole, size=(config.height, config.width), focal_px=focal_px, fit=config.fit)
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return _tensors(self.draw(self.frames[index]))
-
-
-class EpochShuffle(Sampler[tuple[int, int]]):
-    """Every frame once an epoch, in an order drawn from (seed, epoch). Lightning calls ``set_epoch``."""
-
-    def __init__(self, length: int, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return ((self.epoch, int(index)) for index in order)
+from densedepth.training.order import EpochShuffle
+from densedepth.training.pairs import TrainingPairs, ValidationPairs
 
 
 class DepthData(pl.LightningDataModule):
@@ -79,7 +29,7 @@ class DepthData(pl.LightningDataModule):
         self.config = config
         self.batch_size = batch_size
         self.seed = seed
-        frames = open_dataset(config.dataset, config.root, "train", mask_border=config.mask_border)
+        frames = open_dataset(config.dataset, config.root, "train", **config.options)
         self.train_frames, self.validation_frames = split_by_scene(
             frames, config.validation_fraction, config.split_seed
         )
@@ -120,11 +70,3 @@ class DepthData(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,  # type: ignore[arg-type]
         )
-
-
-def _tensors(pair: Pair) -> dict[str, Tensor]:
-    return {
-        "image": torch.from_numpy(pair.image).permute(2, 0, 1),
-        "depth_m": torch.from_numpy(pair.depth_m)[None],
-        "valid": torch.from_numpy(pair.valid)[None],
-    }
