@@ -45,7 +45,7 @@ def test_recipes_say_what_the_paper_says(
     assert (data.height, data.width) == size
     assert data.augment == AugmentConfig(mirror=0.5, channel_swap=0.25)
     assert not data.canonical_focal
-    assert not data.options["mask_border"]
+    assert not data.options.get("mask_border", False)
     assert (values["epochs"], values["batch_size"]) == (20, 8)
     assert (optim.name, optim.lr, optim.keras_epsilon, optim.schedule) == ("adam", 1e-4, True, "constant")
     assert (model.encoder, model.preset, model.normalize, model.output) == ("densenet169", "paper", False, "linear")
