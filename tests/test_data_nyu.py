@@ -17,6 +17,7 @@ from conftest import write_nyu_layout
 from densedepth.data import Frame, InMemory, NyuCsv, open_dataset, split_by_scene
 from densedepth.data.nyu import KINECT, read_nyu_depth_m
 from densedepth.errors import DataError, DenseDepthError
+from densedepth.types import Camera
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 EIGHT_BIT = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -85,8 +86,109 @@ def test_csv_as_other_programs_write_it(root: Path) -> None:
 
 
 def test_root_may_be_the_data_folder_itself(root: Path) -> None:
-    assert [photo.name for photo, _ in NyuCsv(root / "data").pairs] == ["0.jpg", "1.jpg", "2.jpg"]
+    for inside in (NyuCsv(root / "data"), NyuCsv(root / "data" / "nyu2_train" / "..")):
+        assert inside.pairs == NyuCsv(root).pairs
+        np.testing.assert_array_equal(inside[0].image, PHOTO)
     assert len(NyuCsv(str(root))) == 3
+
+
+def test_working_folder_as_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, name in ((root, "."), (root / "data", "."), (root, "data")):
+        monkeypatch.chdir(folder)
+        np.testing.assert_array_equal(NyuCsv(name)[0].image, PHOTO)
+
+
+@pytest.mark.parametrize("header", ["photo,depth", '"0","1"', "rgb , depth"])
+def test_header_is_no_row(root: Path, header: str) -> None:
+    csv_path = root / "data" / "nyu2_train.csv"
+    expected = NyuCsv(root).pairs
+    csv_path.write_text(f"\n{header}\n{csv_path.read_text()}")
+    assert NyuCsv(root).pairs == expected
+    csv_path.write_text(csv_path.read_text() + header)
+    with pytest.raises(DataError) as caught:
+        NyuCsv(root)
+    one_line(caught, csv_path, "line 6")
+
+
+def test_rows_of_windows_and_absolute_rows(root: Path) -> None:
+    csv_path = root / "data" / "nyu2_train.csv"
+    rows = csv_path.read_text().splitlines()
+    csv_path.write_text("\r\n".join(row.replace("/", "\\") for row in rows))
+    np.testing.assert_array_equal(NyuCsv(root)[0].image, PHOTO)
+    csv_path.write_text("\n".join(",".join(str(root / cell) for cell in row.split(",")) for row in rows))
+    dataset = NyuCsv(root)
+    assert dataset.scenes == ["kitchen_0001", "kitchen_0001", "den_0002a"]
+    assert dataset[2].key == "den_0002a_out/2.jpg"
+    np.testing.assert_array_equal(dataset[0].image, PHOTO)
+
+
+def test_absolute_row_of_another_computer(root: Path) -> None:
+    csv_path = root / "data" / "nyu2_train.csv"
+    csv_path.write_text(csv_path.read_text() + "/home/somebody/nyu/1.jpg,/home/somebody/nyu/1.png\n")
+    with pytest.raises(DataError) as caught:
+        NyuCsv(root)
+    one_line(caught, csv_path, "line 4", "/home/somebody/nyu/1.jpg is missing")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("../secret.jpg,data/a.png", "leads out"),
+        ("data/a.jpg,data/../../a.png", "leads out"),
+        ("data\\..\\..\\a.jpg,a.png", "leads out"),
+        ("C:/nyu/a.jpg,a.png", "leads out"),
+        ("a.jpg,", "is no path"),
+        ('"a\nb.jpg",a.png', "is no path"),
+        ('"a.jpg,a.png', "no csv"),
+    ],
+)
+def test_rows_that_are_no_pair_name_their_line(root: Path, row: str, message: str) -> None:
+    csv_path = root / "data" / "nyu2_train.csv"
+    csv_path.write_text(csv_path.read_text() + row + "\n")
+    with pytest.raises(DataError) as caught:
+        NyuCsv(root)
+    one_line(caught, csv_path, "line 4", message)
+
+
+def write_intrinsics(root: Path, *rows: str, header: str = "image,fx,fy,cx,cy,width,height") -> Path:
+    path = root / "data" / "intrinsics.csv"
+    path.write_text("\n".join((header, *rows)))
+    return path
+
+
+def test_a_camera_for_each_frame(root: Path) -> None:
+    photos = [photo for photo, _ in NyuCsv(root).pairs]
+    rows = [f"{photo},{8 + n},{9 + n},4,3.5,8,6" for n, photo in enumerate(photos)]
+    write_intrinsics(root, *reversed(rows))
+    for n, dataset in enumerate([NyuCsv(root)] * 3):
+        assert dataset[n].camera == Camera(8 + n, 9 + n, 4, 3.5, 8, 6)
+
+
+def test_camera_of_another_size_is_resized(root: Path) -> None:
+    photos = [photo for photo, _ in NyuCsv(root).pairs]
+    write_intrinsics(root, *(f"{photo},16,16,8,6,16,12" for photo in photos))
+    assert NyuCsv(root)[0].camera == Camera(8, 8, 4, 3, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{},0,9,4,3,8,6", "line 2: no camera (camera focal lengths must be positive"),
+        ("{},wide,9,4,3,8,6", "line 2: no camera"),
+        ("{},9,9,4,3,8", "line 2: expected 7 fields, got 6"),
+        ("../{},9,9,4,3,8,6", "leads out"),
+        ("{},9,9,4,3,8,6", "has no row for data/nyu2_train/kitchen_0001_out/1.jpg"),
+    ],
+)
+def test_damaged_intrinsics(root: Path, row: str, message: str) -> None:
+    path = write_intrinsics(root, row.format(NyuCsv(root).pairs[0][0]))
+    with pytest.raises(DataError) as caught:
+        NyuCsv(root)
+    one_line(caught, path, message)
+    write_intrinsics(root, header="name,f")
+    with pytest.raises(DataError) as caught:
+        NyuCsv(root)
+    one_line(caught, path, "first line must be 'image,fx,fy,cx,cy,width,height'")
 
 
 def test_border_mask_in_full_size(tmp_path: Path) -> None:
@@ -188,7 +290,7 @@ def damage(root: Path, kind: str) -> Path:
         ("rgb", "mode RGB"),
         ("palette", "mode P"),
         ("truncated", "cannot be read as a depth picture"),
-        ("text", "cannot be read as a depth picture"),
+        ("text", "not a picture we can read"),
         ("zero", "no pixel has a depth"),
     ],
 )
@@ -207,7 +309,7 @@ def test_depth_lost_after_opening(root: Path) -> None:
     path.unlink()
     with pytest.raises(DataError) as caught:
         dataset[2]
-    one_line(caught, path, "no such depth file")
+    one_line(caught, path, "no such file")
 
 
 def test_truncated_photo_is_one_line_with_its_name(root: Path) -> None:
@@ -305,7 +407,7 @@ def test_real_frames(shared: Path, split: str, frames: int, scenes: set[int]) ->
 def test_real_frames_in_eight_bit(shared: Path, tmp_path: Path) -> None:
     """The published training part is 8-bit; the same frame stored so gives the same metres within half a step."""
     dataset = NyuCsv(shared / "nyu")
-    photo, _ = dataset.pairs[0]
+    photo = shared / "nyu" / dataset.pairs[0][0]
     folder = tmp_path / "data" / "nyu2_train" / "office_0003_out"
     folder.mkdir(parents=True)
     shutil.copy(photo, folder / "2.jpg")

@@ -1,4 +1,4 @@
-"""NYU Depth v2 in the published csv layout ('NYU 50K': data/nyu2_train.csv, data/nyu2_test.csv).
+"""NYU Depth v2 in the published csv layout ('NYU 50K': data/nyu2_train.csv, data/nyu2_test.csv), zipped or not.
 
 Rows are ``photo,depth`` relative to the folder above ``data``. Depth comes in two encodings that look alike and are
 told apart by the file's own bit depth: 8 bit is value / 255 * 10 m (published training part), 16 bit is millimetres
@@ -7,18 +7,19 @@ told apart by the file's own bit depth: 8 bit is value / 255 * 10 m (published t
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
+from densedepth.data.archive import Archive, Folder, open_archive
 from densedepth.data.base import Frame, checked_frame
+from densedepth.data.nyu_rows import read_cameras, read_pairs
 from densedepth.errors import DataError
 from densedepth.io import read_image
+from densedepth.io.opening import Source, label_of, one_line, open_picture
 from densedepth.types import Camera
 
 MAX_DEPTH_M = 10.0
@@ -31,10 +32,17 @@ INSIDE_BORDER = (slice(20, 460), slice(24, 616))
 class NyuCsv:
     """One part of the csv layout as a :class:`~densedepth.data.base.DepthDataset`.
 
+    With a file ``intrinsics.csv`` beside the csv, with header ``image,fx,fy,cx,cy,width,height``, each frame has the
+    camera that stands there under its photo's path; otherwise all have the Kinect's.
+
     Args:
-        root: the folder that holds ``data/``, or ``data`` itself.
+        root: the folder that holds ``data/``, ``data`` itself, the published zip, or the folder that holds the zip.
+            Frames of a zip are read from inside it.
         split: "train" or "test".
         mask_border: mark the pixels of the white border invalid (for training; evaluation has crops of its own).
+
+    Attributes:
+        pairs: names of photo and depth, relative to the folder above ``data``, or absolute.
 
     Raises:
         DataError: no csv there, a row that is not two paths, or a file that a row names and that is missing.
@@ -47,88 +55,55 @@ class NyuCsv:
         *,
         mask_border: bool = False,
     ) -> None:
-        root = Path(root)
-        csv_path = root / "data" / f"nyu2_{split}.csv"
-        if not csv_path.exists() and (root / csv_path.name).exists():
-            csv_path = root / csv_path.name
+        self.archive, csv_name = _find_csv(Path(root), f"nyu2_{split}.csv")
         self.mask_border = mask_border
-        self.pairs = _read_rows(csv_path)
-        self.scenes = [_scene(photo) for photo, _ in self.pairs]
+        self.pairs = read_pairs(self.archive, csv_name)
+        self.scenes = [_scene(PurePosixPath(photo)) for photo, _ in self.pairs]
+        self._cameras = read_cameras(self.archive, csv_name, self.pairs)
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Frame:
-        photo_path, depth_path = self.pairs[index]
-        depth_m = read_nyu_depth_m(depth_path)
-        valid = _inside_border(*depth_m.shape) if self.mask_border else None
+        photo, depth = self.pairs[index]
+        depth_m = read_nyu_depth_m(self.archive.source(depth))
         return checked_frame(
-            read_image(photo_path),
+            read_image(self.archive.source(photo)),
             depth_m,
-            valid=valid,
-            camera=KINECT,
+            valid=inside_border(*depth_m.shape) if self.mask_border else None,
+            camera=KINECT if self._cameras is None else self._cameras[index],
             scene=self.scenes[index],
-            key=f"{photo_path.parent.name}/{photo_path.name}",
-            source=str(depth_path),
+            key="/".join(PurePosixPath(photo).parts[-2:]),
+            source=self.archive.label(depth),
         )
 
 
-def read_nyu_depth_m(path: str | os.PathLike[str]) -> np.ndarray:
-    """Depth in metres, float32 (H, W), from an 8-bit or a 16-bit PNG of the csv layout; 0 = none.
+def read_nyu_depth_m(source: Source, *, eight_bit: bool = True) -> np.ndarray:
+    """Depth in metres, float32 (H, W), from an 8-bit or a 16-bit PNG; 0 = none.
+
+    Args:
+        source: the picture, as `densedepth.io.read_image` takes it.
+        eight_bit: the layout knows 8-bit depth; without it, 8 bits are an error.
 
     Raises:
         DataError: the file is missing, damaged, or neither 8-bit nor 16-bit single-channel.
     """
-    try:
-        with Image.open(path) as picture:
-            picture.load()
+    label = label_of(source)
+    with open_picture(source, DataError) as picture:
+        try:
             mode, values = picture.mode, np.asarray(picture)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such depth file") from None
-    except Exception as error:
-        raise DataError(f"{path}: cannot be read as a depth picture ({error})") from None
-    if mode == "L":
+        except Exception as error:  # decoders meet damaged data with errors of any kind
+            raise DataError(f"{label}: cannot be read as a depth picture ({one_line(error)})") from None
+    if mode == "L" and eight_bit:
         return values.astype(np.float32) * np.float32(MAX_DEPTH_M / 255)
     if mode in ("I;16", "I"):
         return values.astype(np.float32) * np.float32(1e-3)
-    raise DataError(f"{path}: depth must be a single-channel 8-bit or 16-bit PNG, this one has mode {mode}")
+    bits = "8-bit or 16-bit" if eight_bit else "16-bit"
+    raise DataError(f"{label}: depth must be a single-channel {bits} PNG, this one has mode {mode}")
 
 
-def _read_rows(csv_path: Path) -> list[tuple[Path, Path]]:
-    try:
-        text = csv_path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(
-            f"{csv_path}: not found; --data.root / --root must be the folder that holds data/nyu2_train.csv"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{csv_path}: cannot be read ({error})") from None
-    # Rows start with "data/": they are relative to the folder above it, wherever the csv was found.
-    base = csv_path.parent.parent
-    pairs = []
-    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
-        if not row:
-            continue
-        if len(row) != 2:
-            raise DataError(f"{csv_path}, line {number}: expected 'photo,depth', got {len(row)} fields")
-        photo, depth = (base / cell.strip() for cell in row)
-        for path in (photo, depth):
-            if not path.is_file():
-                raise DataError(f"{csv_path}, line {number}: {path} is missing")
-        pairs.append((photo, depth))
-    if not pairs:
-        raise DataError(f"{csv_path}: holds no rows")
-    return pairs
-
-
-def _scene(photo: Path) -> str:
-    """Training frames: the folder without ``_out``. Test frames lie in one folder: each is its own scene."""
-    if re.fullmatch(r"\d+_colors", photo.stem):
-        return photo.stem.removesuffix("_colors")
-    return photo.parent.name.removesuffix("_out")
-
-
-def _inside_border(height: int, width: int) -> np.ndarray:
+def inside_border(height: int, width: int) -> np.ndarray:
+    """Where a frame of this size is inside the white border of undistortion, bool (H, W)."""
     mask = np.zeros((480, 640), dtype=bool)
     mask[INSIDE_BORDER] = True
     if (height, width) == mask.shape:
@@ -136,3 +111,31 @@ def _inside_border(height: int, width: int) -> np.ndarray:
     rows = np.arange(height) * 480 // height
     columns = np.arange(width) * 640 // width
     return mask[rows[:, None], columns]
+
+
+def _find_csv(root: Path, file_name: str) -> tuple[Archive, str]:
+    """Where the csv lies: the archive that its rows are relative to, and its name there."""
+    archive = open_archive(root)
+    for name in (f"data/{file_name}", f"nyu_data/data/{file_name}"):
+        if archive.exists(name):
+            return archive, name
+    if isinstance(archive, Folder):
+        if archive.exists(file_name):
+            data = Path(os.path.abspath(root))
+            return Folder(data.parent), f"{data.name}/{file_name}"
+        zips = sorted(root.glob("*.zip"))
+        if len(zips) > 1:
+            zips = [path for path in zips if path.name == "nyu_data.zip"]
+        if zips:
+            return _find_csv(zips[0], file_name)
+    raise DataError(
+        f"{archive.label(f'data/{file_name}')}: not found; --data.root / --root must be the folder that holds "
+        f"data/{file_name}, or a zip of it"
+    )
+
+
+def _scene(photo: PurePosixPath) -> str:
+    """Training frames: the folder without ``_out``. Test frames lie in one folder: each is its own scene."""
+    if re.fullmatch(r"\d+_colors", photo.stem):
+        return photo.stem.removesuffix("_colors")
+    return photo.parent.name.removesuffix("_out")
