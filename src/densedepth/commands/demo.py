@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densedepth.commands.batch import Batch, Tally
+from densedepth.commands.batch import Settings, Tally, predict_all
 from densedepth.commands.inputs import find_inputs
 from densedepth.errors import DataError
-from densedepth.runtime import load
 
 EXAMPLES_DIR = Path(__file__).resolve().parents[1] / "examples"
 DEMO_FORMATS = ["png16", "color", "ply"]
@@ -25,6 +24,6 @@ def demo(out: Path = Path("out"), model: str = "nyu") -> int:
         raise DataError(f"{EXAMPLES_DIR}: no example photos in this installation; try densedepth predict PHOTO")
     tally = Tally()
     jobs = [(file, out / place.with_suffix("")) for file, place in photos]
-    Batch(load(model), DEMO_FORMATS, overwrite=True).run(jobs, tally)
+    predict_all(Settings(model, DEMO_FORMATS, overwrite=True), jobs, tally)
     print(tally.summary())
     return 1 if tally.failed else 0

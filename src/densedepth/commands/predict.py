@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from densedepth.commands import UsageError
 from densedepth.commands.arguments import Choices
-from densedepth.commands.batch import Batch, Tally
+from densedepth.commands.batch import Settings, Tally, predict_all
+from densedepth.commands.engines import Engine
 from densedepth.commands.inputs import find_inputs
 from densedepth.commands.outputs import OUTPUTS, output_stems
-from densedepth.io import Photo
-from densedepth.runtime import load
-from densedepth.types import Camera
 
 DEFAULT_FORMATS = ["png16", "color"]
 
@@ -30,6 +26,8 @@ def predict(
     focal_35mm: float | None = None,
     fov: float | None = None,
     threads: int | None = None,
+    engine: Engine = "local",
+    workers: int = 0,
 ) -> int:
     """Predict the depth of photos, in metres.
 
@@ -47,34 +45,22 @@ def predict(
         overwrite: replace results that exist; without it they are kept and the photo counts as skipped
         focal_35mm: 35mm-equivalent focal length of the camera in millimetres, instead of EXIF
         fov: horizontal field of view of the camera in degrees, instead of EXIF
-        threads: processor cores to use; all by default
+        threads: processor cores to use for one photo; all by default
+        engine: local predicts photo after photo; ray spreads them over a cluster (the one that $RAY_ADDRESS names, or
+            the cores of this machine); folders must lie where every machine sees them
+        workers: processes of the ray engine; 0 is one for each core
     """
-    camera_for = _camera_rule(focal_35mm, fov)
+    settings = Settings(model, list(dict.fromkeys(format)), focal_35mm, fov, tta, overwrite, threads)
     found = find_inputs(inputs)
     for problem in found.problems:
         print(f"error: {problem}", file=sys.stderr)
     tally = Tally(failed=len(found.problems), left_alone=found.left_alone)
     if found.files:
-        batch = Batch(load(model, threads=threads), list(dict.fromkeys(format)), camera_for, tta, overwrite)
         stems = output_stems(place for _, place in found.files)
-        batch.run([(file, out / stem) for (file, _), stem in zip(found.files, stems, strict=True)], tally)
+        jobs = [(file, out / stem) for (file, _), stem in zip(found.files, stems, strict=True)]
+        if engine == "ray":  # its workers may stand in another folder
+            jobs = [(file.absolute(), stem.absolute()) for file, stem in jobs]
+            settings = replace(settings, model=str(Path(model).absolute()) if Path(model).exists() else model)
+        predict_all(settings, jobs, tally, engine, workers)
     print(tally.summary())
     return 1 if tally.failed else 0
-
-
-def _camera_rule(focal_35mm: float | None, fov: float | None) -> Callable[[Photo], Camera | None]:
-    """The camera that the options mean, for a photo of any size."""
-    if focal_35mm is not None and fov is not None:
-        raise UsageError("--focal-35mm and --fov say the same thing: give one of them")
-    if focal_35mm is not None and not (math.isfinite(focal_35mm) and focal_35mm > 0):
-        raise UsageError(f"--focal-35mm must be positive millimetres, got {focal_35mm}")
-    if fov is not None and not 0 < fov < 180:
-        raise UsageError(f"--fov must lie between 0 and 180 degrees, got {fov}")
-
-    def camera_for(photo: Photo) -> Camera | None:
-        height, width = photo.image.shape[:2]
-        if fov is not None:
-            return Camera.from_fov(width, height, fov)
-        return None if focal_35mm is None else Camera.from_focal_35mm(width, height, focal_35mm)
-
-    return camera_for
