@@ -14,7 +14,7 @@ from PIL import Image
 
 from conftest import MakeBundle
 from densedepth.cli import main
-from densedepth.commands.engines import mapped
+from densedepth.commands.engines import on_ray
 
 pytest.importorskip("ray", reason="needs an extra: pip install densedepth[ray]")
 pytestmark = pytest.mark.slow
@@ -62,6 +62,27 @@ def test_what_is_there_is_skipped(tmp_path: Path, tiny_bundle: MakeBundle, capsy
     assert "0 predicted; 3 skipped" in capsys.readouterr().out
 
 
+def test_data_fill_gives_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("images", "depth"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        depth_mm = rng.integers(1000, 3000, (24, 32), dtype=np.uint16)
+        depth_mm[rng.random(depth_mm.shape) < 0.4] = 0
+        photo = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(tmp_path / f"own/images/{number}.png")
+        Image.fromarray(depth_mm).save(tmp_path / f"own/depth/{number}.png")
+    monkeypatch.chdir(tmp_path)
+    words = ["data", "fill", "--root", "own", "--options.metres_per_unit", "0.001", "--workers", "2"]
+    assert main([*words, "--out", "plain"]) == 0
+    assert main([*words, "--out", "spread", "--engine", "ray"]) == 0
+    plain, spread = contents(tmp_path / "plain"), contents(tmp_path / "spread")
+    # The journal is in the order in which frames were done.
+    assert sorted(plain.pop("fill.jsonl").splitlines()) == sorted(spread.pop("fill.jsonl").splitlines())
+    assert plain == spread
+    assert len(spread) == 13
+
+
 def worker_that_dies(folder: Path, dies_at: int) -> Callable[[int], int]:
     """Writes a file for each job; at the job `dies_at` its process is killed, once."""
 
@@ -80,11 +101,11 @@ def worker_that_dies(folder: Path, dies_at: int) -> Callable[[int], int]:
 
 def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     work = worker_that_dies(tmp_path, dies_at=17)
-    results = list(mapped("ray", lambda: work, range(40), workers=2))
+    results = [result for _, result in on_ray(lambda: work, list(range(40)), workers=2)]
     assert (tmp_path / "died").exists(), "no worker was killed: the test proves nothing"
     assert sorted(results) == list(range(40))
     assert all((tmp_path / str(job)).read_text() == str(job) for job in range(40))
 
 
 def test_no_jobs_need_no_cluster() -> None:
-    assert list(mapped("ray", lambda: lambda job: job, [], workers=2)) == []
+    assert list(on_ray(lambda: lambda job: job, [], workers=2)) == []

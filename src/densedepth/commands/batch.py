@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
-from densedepth.commands.engines import Engine, mapped
+from densedepth.commands.engines import Engine, on_ray
 from densedepth.commands.outputs import OUTPUTS, output_path
 from densedepth.errors import DenseDepthError
 from densedepth.io import Photo, read_photo
@@ -112,7 +112,11 @@ class PhotoPredictor:
 
 def predict_all(settings: Settings, jobs: list[Job], tally: Tally, engine: Engine = "local", workers: int = 0) -> None:
     """Predict every photo; a line for each, failures on stderr."""
-    outcomes = mapped(engine, partial(PhotoPredictor, settings), jobs, workers)
+    outcomes: Iterable[Outcome]
+    if engine == "ray":
+        outcomes = (outcome for _, outcome in on_ray(partial(PhotoPredictor, settings), jobs, workers))
+    else:
+        outcomes = map(PhotoPredictor(settings), jobs)
     # None: a bar on a terminal, nothing in a log file.
     quiet = None if len(jobs) > 1 else True
     for outcome in tqdm(outcomes, total=len(jobs), unit="photo", file=sys.stderr, disable=quiet):

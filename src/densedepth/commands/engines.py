@@ -1,4 +1,4 @@
-"""Where the work on many files is done: in this process, or on a cluster through Ray Data.
+"""Many jobs on a cluster, through Ray Data.
 
 A job must leave its result in a file that appears whole or not at all, and skip what is there. Then a worker that is
 killed loses nothing: Ray does its jobs again, and so does the same command given once more.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
 
 Engine = Literal["local", "ray"]
@@ -21,21 +21,16 @@ MAX_JOBS_PER_BLOCK = 100
 """Jobs travel in blocks, and the block of a killed worker is done again: small enough to repeat little."""
 
 
-def mapped(
-    engine: Engine, factory: Callable[[], Callable[[Job], Result]], jobs: Iterable[Job], workers: int = 0
-) -> Iterator[Result]:
-    """The results of all jobs: in order from "local", as they come from "ray".
+def on_ray(
+    factory: Callable[[], Callable[[Job], Result]], jobs: list[Job], workers: int = 0
+) -> Iterator[tuple[Job, Result]]:
+    """Each job with its result, as they get ready, on the cluster that $RAY_ADDRESS names or on the cores here.
 
     Args:
-        engine: "local" works in this process; "ray" on the cluster that $RAY_ADDRESS names, or on all cores here.
         factory: makes the worker, once per process; it must pickle, and so must jobs and results.
-        jobs: what to do.
-        workers: processes of "ray"; 0 takes one for each core of the cluster.
+        jobs: what to do. Their paths must be absolute: workers may stand in another folder.
+        workers: processes; 0 takes one for each core of the cluster.
     """
-    return _on_ray(factory, list(jobs), workers) if engine == "ray" else map(factory(), jobs)
-
-
-def _on_ray(factory: Callable[[], Callable[[Any], Any]], jobs: list[Any], workers: int) -> Iterator[Any]:
     if not jobs:
         return
     # Before the import, which reads them. Ray's remarks on its own workings would bury the one line a file gets.
@@ -53,7 +48,7 @@ def _on_ray(factory: Callable[[], Callable[[Any], Any]], jobs: list[Any], worker
             self.work = factory()
 
         def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-            return {"result": self.work(row["job"])}
+            return {"job": row["job"], "result": self.work(row["job"])}
 
     started_here = not ray.is_initialized()
     if started_here:
@@ -66,7 +61,7 @@ def _on_ray(factory: Callable[[], Callable[[Any], Any]], jobs: list[Any], worker
         pool = ray.data.ActorPoolStrategy(size=min(workers, len(jobs)))
         done = rows.map(Worker, compute=pool, num_cpus=1)  # type: ignore[arg-type]
         for row in done.iter_rows():
-            yield row["result"]
+            yield row["job"], row["result"]
     finally:
         if started_here:
             ray.shutdown()
