@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from densedepth.data import AugmentConfig, Frame, augment, whole
-from densedepth.data.augment import PERMUTATIONS, Pair, generator
+from densedepth.data.augment import PERMUTATIONS, Pair, View, draw_view, generator, recolour
+from densedepth.data.view import Window
 from densedepth.types import Camera
 
 HEIGHT, WIDTH = 120, 160
@@ -177,17 +178,57 @@ def test_depth_follows_the_training_camera(focal_px: float) -> None:
     np.testing.assert_array_equal(unknown.depth_m, plain.depth_m)
 
 
-def test_uncovered_corners_are_invalid() -> None:
+def test_uncovered_corners_are_invalid_and_look_like_the_photo() -> None:
     frame = replace(ramp_frame(), image=np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
-    size = (96, 128)  # the frame's own aspect: any turn uncovers corners
-    turned = [draw(frame, replace(NOTHING, rotation_deg=15), seed, size=size) for seed in range(20)]
-    assert np.mean([pair.valid.mean() for pair in turned]) < 0.97
-    for pair in turned:
-        covered = halved(pair.image[..., 0].astype(np.float64)) > 199
-        assert not (pair.valid & (halved(pair.image[..., 0].astype(np.float64)) < 1)).any()
-        assert (covered <= pair.valid).all()
-        assert not pair.depth_m[~pair.valid].any()
-    assert draw(frame, MIRROR, 0, size=size).valid.all()
+    for size in [(96, 128), (48, 64)]:  # interpolated and picked; the frame's own aspect: any turn uncovers corners
+        turned = [draw(frame, replace(NOTHING, rotation_deg=15), seed, size=size) for seed in range(20)]
+        assert np.mean([pair.valid.mean() for pair in turned]) < 0.97
+        for pair in turned:
+            assert (pair.image == 200).all(), "a black wedge would tell the network the turn"
+            assert not pair.depth_m[~pair.valid].any()
+        assert draw(frame, MIRROR, 0, size=size).valid.all()
+
+
+@pytest.mark.parametrize("size", [SIZE, (32, 48)], ids=["interpolated", "picked"])
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.floats(0.1, 0.9),
+    y=st.floats(0.1, 0.9),
+    seed=seeds,
+    config=st.builds(
+        AugmentConfig,
+        mirror=st.floats(0, 1),
+        channel_swap=st.floats(0, 1),
+        zoom_probability=st.floats(0, 1),
+        max_zoom=st.floats(1, 2),
+        rotation_deg=st.floats(0, 15),
+        colour=st.floats(0, 0.3),
+    ),
+)
+def test_the_depth_of_a_point_follows_its_pixel(
+    size: tuple[int, int], x: float, y: float, seed: int, config: AugmentConfig
+) -> None:
+    """A bright square at 2 m on a dark wall at 8 m: wherever the photo shows it, depth says 2 m over the zoom."""
+    image = np.full((HEIGHT, WIDTH, 3), 20, np.uint8)
+    depth_m = np.full((HEIGHT, WIDTH), 8, np.float32)
+    square = np.s_[int(y * HEIGHT) - 9 : int(y * HEIGHT) + 9, int(x * WIDTH) - 9 : int(x * WIDTH) + 9]
+    image[square], depth_m[square] = 230, 2
+    camera = Camera(100, 100, 80, 60, WIDTH, HEIGHT)
+    frame = Frame(image, depth_m, depth_m > 0, camera, "scene", "key")
+    pair = draw(frame, config, seed, size=size, focal_px=100 * size[1] / WIDTH)
+    zoom = draw_view(config, generator(seed, 0, 0)).zoom
+    levels = halved(pair.image.mean(axis=2))
+    bright, dark = levels > 0.9 * max(levels.max(), 100), levels < 1.1 * levels.min()
+    np.testing.assert_allclose(pair.depth_m[bright & pair.valid], 2 / zoom, rtol=1e-5)
+    np.testing.assert_allclose(pair.depth_m[dark & pair.valid], 8 / zoom, rtol=1e-5)
+    # The centre of the square is where the two agree: no half pixel is lost on the way.
+    near = pair.depth_m * zoom
+    near = (near > 0) & (near < 5)
+    if near[1:-1, 1:-1].sum() == near.sum() > 0 and pair.valid.all():
+        for axis in (0, 1):
+            weight = (levels - levels.min()).sum(axis=1 - axis)
+            seen = np.average(np.arange(len(weight)), weights=weight)
+            assert np.nonzero(near)[axis].mean() == pytest.approx(seen, abs=0.5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -200,10 +241,27 @@ def test_holes_are_never_mixed_in(seed: int) -> None:
     holed = replace(frame, valid=valid, depth_m=np.where(valid, frame.depth_m, np.float32(1234)))
     pair = draw(holed, EVERYTHING, seed)
     assert set(np.unique(pair.depth_m)) <= {0.0, *np.unique(frame.depth_m[valid])}
-    assert 0.2 < pair.valid.mean() < 0.7
     np.testing.assert_array_equal(pair.valid, pair.depth_m > 0)
     full = draw(frame, EVERYTHING, seed)
-    np.testing.assert_array_equal(pair.depth_m[pair.valid], full.depth_m[pair.valid])
+    # What comes in place of a hole comes from inside the pixel: 3.3 by 3.3 of the frame, .25 m at most.
+    np.testing.assert_allclose(pair.depth_m[pair.valid], full.depth_m[pair.valid], atol=0.25)
+
+
+def test_a_turn_keeps_distances_and_directions() -> None:
+    window = Window(80, 60, 1.5, 1.5, math.radians(30), mirror=False)
+    x, y = window.source(np.array([0.0, 10.0, 0.0]), np.array([0.0, 0.0, 10.0]))
+    np.testing.assert_allclose(x - 80, [0, 15 * math.cos(math.pi / 6), -15 * math.sin(math.pi / 6)], atol=1e-9)
+    np.testing.assert_allclose(y - 60, [0, 15 * math.sin(math.pi / 6), 15 * math.cos(math.pi / 6)], atol=1e-9)
+
+
+def test_sparse_depth_is_not_thinned_out() -> None:
+    rng = np.random.default_rng(0)
+    valid = rng.random((HEIGHT, WIDTH)) < 0.05
+    frame = replace(ramp_frame(), valid=valid, depth_m=np.where(valid, ramp_frame().depth_m, np.float32(0)))
+    pair = whole(frame, (HEIGHT, WIDTH), focal_px=None)
+    blocks = valid.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).any(axis=(1, 3))
+    np.testing.assert_array_equal(pair.valid, blocks)
+    assert pair.valid.mean() > 3 * valid.mean()
 
 
 def same(one: Pair, other: Pair) -> bool:
@@ -235,7 +293,10 @@ def test_photo_is_averaged_when_it_shrinks() -> None:
     stripes[:, ::2] = 255
     frame = replace(ramp_frame(), image=stripes)
     image = whole(frame, (HEIGHT // 2, WIDTH // 2), focal_px=None).image
-    assert np.abs(image.astype(float) - 127.5).max() < 2
+    # At the outer columns the filter sees one stripe less.
+    assert np.abs(image[:, 2:-2].astype(float) - 127.5).max() < 2
+    turned = View(angle=0.02).pair(frame, (HEIGHT // 2, WIDTH // 2), focal_px=None).image
+    assert np.abs(turned.astype(float) - 127.5).mean() < 45, "picking one pixel would give 127.5"
 
 
 @pytest.mark.parametrize(
@@ -259,3 +320,44 @@ def test_a_zoom_probability_without_a_zoom_is_the_whole() -> None:
     config = replace(NOTHING, zoom_probability=1.0, max_zoom=1.0)
     assert same(draw(ramp_frame(), config, 5), whole(ramp_frame(), SIZE, focal_px=None))
     assert math.isclose(zoom_of(draw(ramp_frame(), config, 5)), 1, rel_tol=0.02)
+
+
+def test_colour_jitter_is_gamma_gain_contrast_and_saturation() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    pair = Pair(image, np.ones((16, 24), np.float32), np.ones((16, 24), bool))
+    strength = 0.2
+    for seed in range(10):
+        jittered = recolour(pair, replace(NOTHING, colour=strength), generator(seed, 0, 0)).image
+        draws = generator(seed, 0, 0)
+        draws.random()  # the channel swap
+        low, high = 1 - strength, 1 + strength
+        gain = draws.uniform(low, high) * draws.uniform(1 - strength / 3, 1 + strength / 3, size=3)
+        contrast, saturation = draws.uniform(low, high, size=2)
+        gamma = np.exp(draws.uniform(-strength, strength))
+        level = ((image / 255) ** gamma * gain).clip(0, 1)
+        level = (level - 0.5) * contrast + 0.5
+        grey = (level @ [0.299, 0.587, 0.114])[..., None]
+        expected = (grey + saturation * (level - grey)).clip(0, 1) * 255
+        # Two roundings to whole levels.
+        assert np.abs(jittered - expected).max() < 1.3
+
+
+def test_cut_depth_shows_depth_in_a_rectangle() -> None:
+    frame = ramp_frame()
+    frame.valid[40:60, 50:90] = False
+    plain = draw(frame, NOTHING, 0)
+    shares = []
+    for seed in range(60):
+        pair = recolour(draw(frame, NOTHING, 0), replace(NOTHING, cut_depth=1.0), generator(seed, 0, 0))
+        np.testing.assert_array_equal(pair.depth_m, plain.depth_m)
+        changed = (pair.image != plain.image).any(axis=2)
+        rows, columns = np.nonzero(changed)
+        cut = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        shown = (plain.depth_m * 255 / plain.depth_m.max()).astype(np.uint8).repeat(2, 0).repeat(2, 1)
+        known = plain.valid.repeat(2, 0).repeat(2, 1)
+        np.testing.assert_array_equal(pair.image[cut][known[cut]], shown[cut][known[cut]][:, None].repeat(3, 1))
+        np.testing.assert_array_equal(pair.image[~known], plain.image[~known])
+        shares.append(changed.mean())
+    assert 0.03 < np.mean(shares) < 0.25
+    assert same(recolour(draw(frame, NOTHING, 0), NOTHING, generator(0, 0, 0)), plain)

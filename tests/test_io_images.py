@@ -176,3 +176,54 @@ def test_heic_is_read() -> None:
     # Lossy, so only nearly the colours it was made from.
     np.testing.assert_allclose(image[:, :28].mean((0, 1)), (200, 30, 30), atol=6)
     np.testing.assert_allclose(image[:, 36:].mean((0, 1)), (30, 30, 200), atol=6)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "reduced"),
+    [((480, 640), 1), ((241, 320), 1), ((240, 320), 2), ((121, 1), 2), ((120, 160), 4), ((1, 1), 8), ((999, 999), 1)],
+)
+def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path, at_least: tuple[int, int], reduced: int) -> None:
+    x, y = np.meshgrid(np.linspace(0, 255, 640), np.linspace(0, 255, 480))
+    path = save(Image.fromarray(np.stack([x, y, 128 + 0 * x], 2).astype(np.uint8)), tmp_path / "x.jpg", quality=95)
+    photo = read_photo(path, at_least)
+    assert photo.reduced == reduced
+    assert photo.image.shape == (480 // reduced, 640 // reduced, 3)
+    area = np.asarray(Image.open(path).reduce(reduced), dtype=int)
+    assert np.abs(photo.image - area).max() <= 3, "the decoder averages blocks in place"
+    np.testing.assert_array_equal(read_image(path, at_least), photo.image)
+
+
+def test_reduced_decoding_of_odd_and_turned_photos(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0xA405] = 26
+    path = save(noise(641, 320), tmp_path / "x.jpg", exif=exif)
+    photo = read_photo(path, (320, 160))
+    assert photo.image.shape == (321, 160, 3), "upright: 641 high and 320 wide"
+    assert photo.camera is not None
+    assert (photo.camera.height, photo.camera.width) == (321, 160)
+    assert photo.camera.fx == pytest.approx(read_photo(path).camera.fx / 2, rel=2e-3)
+    assert read_photo(path, (320, 161)).reduced == 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_other_formats_come_whole(tmp_path: Path, suffix: str) -> None:
+    photo = read_photo(save(noise(64, 48), tmp_path / f"x{suffix}"), (6, 8))
+    assert (photo.image.shape, photo.reduced) == ((48, 64, 3), 1)
+    assert read_photo(noise(64, 48), (6, 8)).reduced == 1
+
+
+def test_a_damaged_jpeg_is_named_when_reduced(tmp_path: Path) -> None:
+    path = save(noise(640, 480), tmp_path / "x.jpg")
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ImageError, match=r"x\.jpg: damaged or cut short"):
+        read_image(path, (240, 320))
+
+
+def test_reading_leaves_the_callers_picture_alone(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.open(save(noise(), tmp_path / "x.png", exif=exif))
+    assert read_image(picture).shape == (9, 6, 3)
+    assert picture.size == (9, 6)
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(noise()))

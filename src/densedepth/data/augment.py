@@ -1,23 +1,39 @@
 """Paired augmentation: what happens to the photo's geometry happens to its depth, by one draw of one generator.
 
 Draws are seeded by (seed, epoch, index), so the stream is the same for any number of workers and after a restart.
+The view is drawn before the frame is read, because a reader can save work when it knows how many pixels are enough.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from densedepth.data.base import Frame
+from densedepth.data.view import Fit, Pair, View, window_pixel
+
+__all__ = [
+    "AugmentConfig",
+    "Fit",
+    "Pair",
+    "View",
+    "augment",
+    "draw_view",
+    "generator",
+    "recolour",
+    "whole",
+    "window_pixel",
+]
 
 #: The six orders of RGB; the authors' program draws one of them, identity included, when it swaps.
 PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-
-Fit = Literal["crop", "stretch"]
+#: Rec. 601 luma, what Pillow calls grey.
+GREY = (0.299, 0.587, 0.114)
+#: CutDepth's p: the largest part of what lies right of and below its corner that the rectangle takes, each way.
+CUT_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,7 @@ class AugmentConfig:
         rotation_deg: largest camera roll, in degrees; uncovered corners become invalid.
         colour: strength of brightness, contrast, saturation, gamma and white-balance jitter; 0 = none.
         blur_noise: probability of a slight blur or sensor noise, each.
+        cut_depth: probability of a rectangle of the photo that shows its depth instead (CutDepth).
     """
 
     mirror: float = 0.5
@@ -43,35 +60,21 @@ class AugmentConfig:
     rotation_deg: float = 0.0
     colour: float = 0.0
     blur_noise: float = 0.0
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A frame brought to the network's sizes.
-
-    Attributes:
-        image: uint8 (H, W, 3).
-        depth_m: float32 (H/2, W/2), for the training camera; 0 where invalid.
-        valid: bool (H/2, W/2).
-    """
-
-    image: np.ndarray
-    depth_m: np.ndarray
-    valid: np.ndarray
-
-
-def window_pixel(width: int, height: int, size: tuple[int, int], fit: Fit = "crop") -> tuple[float, float]:
-    """Width and height, in frame pixels, of one pixel of the network's input of ``size`` (h, w).
-
-    "crop" fills it with the largest window of its aspect ratio, so that pixels stay square; "stretch" with the whole
-    frame.
-    """
-    x, y = width / size[1], height / size[0]
-    return (x, y) if fit == "stretch" else (min(x, y), min(x, y))
+    cut_depth: float = 0.0
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch, index))
+
+
+def draw_view(config: AugmentConfig, rng: np.random.Generator) -> View:
+    """The geometry of one draw; does not depend on the frame."""
+    zoom = math.exp(rng.uniform(0, math.log(config.max_zoom))) if rng.random() < config.zoom_probability else 1.0
+    angle = math.radians(rng.uniform(-config.rotation_deg, config.rotation_deg))
+    mirror = bool(rng.random() < config.mirror)
+    # Zoomed, the window may lie anywhere.
+    place = (rng.random(), rng.random()) if zoom > 1 else (0.5, 0.5)
+    return View(zoom, place, angle, mirror)
 
 
 def augment(
@@ -94,109 +97,73 @@ def augment(
             length to it. None leaves depth unscaled (the paper).
         fit: how a frame of another aspect ratio fills ``size``; see :func:`window_pixel`.
     """
-    height, width = frame.depth_m.shape
-    zoom = math.exp(rng.uniform(0, math.log(config.max_zoom))) if rng.random() < config.zoom_probability else 1.0
-    angle = math.radians(rng.uniform(-config.rotation_deg, config.rotation_deg))
-    mirror = rng.random() < config.mirror
-    # Zoomed, the window may lie anywhere.
-    pixel_x, pixel_y = (side / zoom for side in window_pixel(width, height, size, fit))
-    crop_w, crop_h = size[1] * pixel_x, size[0] * pixel_y
-    centre_x = rng.uniform(crop_w / 2, width - crop_w / 2) if zoom > 1 else width / 2
-    centre_y = rng.uniform(crop_h / 2, height - crop_h / 2) if zoom > 1 else height / 2
-
-    view = _View(centre_x, centre_y, crop_w, crop_h, angle, mirror)
-    image = view.photo(frame.image, size)
-    half = (size[0] // 2, size[1] // 2)
-    depth_m = view.depth(np.where(frame.valid, frame.depth_m, np.float32(0)), half)
-    if focal_px is not None and frame.camera is not None:
-        view_focal_px = (frame.camera.fx / pixel_x + frame.camera.fy / pixel_y) / 2
-        depth_m = depth_m * np.float32(focal_px / view_focal_px)
-
-    if rng.random() < config.channel_swap:
-        image = image[..., PERMUTATIONS[rng.integers(len(PERMUTATIONS))]]
-    if config.colour > 0:
-        image = _jitter_colour(image, config.colour, rng)
-    if config.blur_noise > 0:
-        image = _blur_and_noise(image, config.blur_noise, rng)
-    return Pair(np.ascontiguousarray(image), depth_m, depth_m > 0)
+    view = draw_view(config, rng)
+    return recolour(view.pair(frame, size, focal_px=focal_px, fit=fit), config, rng)
 
 
 def whole(frame: Frame, size: tuple[int, int], *, focal_px: float | None, fit: Fit = "crop") -> Pair:
     """The largest window that ``fit`` allows, unchanged (validation)."""
-    unchanged = AugmentConfig(mirror=0, channel_swap=0)
-    return augment(frame, size, unchanged, generator(0, 0, 0), focal_px=focal_px, fit=fit)
+    return View().pair(frame, size, focal_px=focal_px, fit=fit)
 
 
-@dataclass(frozen=True)
-class _View:
-    """A window of the frame: centre and size in its pixels, turned by ``angle``, possibly mirrored."""
-
-    centre_x: float
-    centre_y: float
-    crop_w: float
-    crop_h: float
-    angle: float
-    mirror: bool
-
-    def _matrix(self, size: tuple[int, int], shrink: tuple[float, float] = (1.0, 1.0)) -> tuple[float, ...]:
-        """PIL's affine: output pixel (x, y) -> source pixel, on a source shrunk by ``shrink`` in x and y."""
-        height, width = size
-        sx, sy = self.crop_w / width, self.crop_h / height
-        if self.mirror:
-            sx = -sx
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        a, b, d, e = cos * sx, -sin * sy, sin * sx, cos * sy
-        c = self.centre_x - a * width / 2 - b * height / 2
-        f = self.centre_y - d * width / 2 - e * height / 2
-        return *(v / shrink[0] for v in (a, b, c)), *(v / shrink[1] for v in (d, e, f))
-
-    def photo(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Anti-aliased: the source is first brought to the output's scale, then turned and cut bilinearly."""
-        picture = Image.fromarray(image)
-        factor = min(self.crop_w / size[1], self.crop_h / size[0])
-        shrink = (1.0, 1.0)
-        if factor > 1:
-            small = max(1, round(picture.width / factor)), max(1, round(picture.height / factor))
-            shrink = picture.width / small[0], picture.height / small[1]
-            picture = picture.resize(small, Image.Resampling.BOX)
-        turned = picture.transform(
-            (size[1], size[0]), Image.Transform.AFFINE, self._matrix(size, shrink), Image.Resampling.BILINEAR
-        )
-        return np.array(turned)
-
-    def depth(self, depth_m: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Nearest neighbour: depth is never mixed across an edge or with a hole. Outside the frame it is 0."""
-        turned = Image.fromarray(depth_m).transform(
-            (size[1], size[0]), Image.Transform.AFFINE, self._matrix(size), Image.Resampling.NEAREST
-        )
-        return np.array(turned)  # a copy: Pillow's own memory is read-only
+def recolour(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair:
+    """Draw the part of the augmentation that touches the photo alone."""
+    picture = untouched = Image.fromarray(pair.image)
+    if rng.random() < config.channel_swap:
+        picture = Image.merge("RGB", [picture.getchannel(i) for i in PERMUTATIONS[rng.integers(len(PERMUTATIONS))]])
+    if config.colour > 0:
+        picture = _jitter_colour(picture, config.colour, rng)
+    if config.blur_noise > 0:
+        picture = _blur_and_noise(picture, config.blur_noise, rng)
+    image = pair.image if picture is untouched else np.array(picture)
+    if config.cut_depth > 0 and rng.random() < config.cut_depth:
+        _cut_depth(image, pair.depth_m, rng)
+    return Pair(image, pair.depth_m, pair.valid)
 
 
-def _jitter_colour(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+def _jitter_colour(picture: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
     """Gain per channel (exposure and white balance), contrast, saturation, gamma, each around 1."""
     gain = rng.uniform(1 - strength, 1 + strength) * rng.uniform(1 - strength / 3, 1 + strength / 3, size=3)
     contrast, saturation = rng.uniform(1 - strength, 1 + strength, size=2)
     gamma = math.exp(rng.uniform(-strength, strength))
-    # Per-channel parts as one table of 256 entries; saturation needs the pixel.
-    level = (np.arange(256)[:, None] / 255.0) ** gamma * gain
-    table = (level - 0.5) * contrast + 0.5
-    x = np.take_along_axis(table, image.reshape(-1, 3), axis=0).reshape(image.shape).astype(np.float32)
-    grey = x @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    x = grey[..., None] + np.float32(saturation) * (x - grey[..., None])
-    return (x.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    # Gamma and gain go by channel: a table. Contrast around mid-grey and saturation around the pixel's own grey mix
+    # channels linearly: a matrix with offset. Both run in Pillow on 8 bits.
+    levels = gain[:, None] * (np.arange(256) / 255) ** gamma
+    table = (levels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    mix = contrast * (saturation * np.eye(3) + (1 - saturation) * np.array(GREY))
+    matrix = np.column_stack([mix, np.full(3, 127.5 * (1 - contrast))])
+    return picture.point(table.ravel().tolist()).convert("RGB", tuple(matrix.ravel().tolist()))
 
 
-def _blur_and_noise(image: np.ndarray, probability: float, rng: np.random.Generator) -> np.ndarray:
+def _blur_and_noise(picture: Image.Image, probability: float, rng: np.random.Generator) -> Image.Image:
     if rng.random() < probability:
         # Shrinking and enlarging is a blur that costs little and looks like a soft lens.
         factor = rng.uniform(1.2, 2.0)
-        height, width = image.shape[:2]
-        small = Image.fromarray(image).resize(
-            (round(width / factor), round(height / factor)), Image.Resampling.BILINEAR
+        small = picture.resize(
+            (round(picture.width / factor), round(picture.height / factor)), Image.Resampling.BILINEAR
         )
-        image = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
+        picture = small.resize(picture.size, Image.Resampling.BILINEAR)
     if rng.random() < probability:
-        sigma = rng.uniform(1.0, 8.0)
-        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
-        image = (image + noise).clip(0, 255).astype(np.uint8)
-    return image
+        image = np.asarray(picture)
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        noise *= np.float32(rng.uniform(1.0, 8.0))
+        noise += image
+        picture = Image.fromarray(noise.clip(0, 255, out=noise).astype(np.uint8))
+    return picture
+
+
+def _cut_depth(image: np.ndarray, depth_m: np.ndarray, rng: np.random.Generator) -> None:
+    """Let a rectangle of ``image`` show its depth, the farthest as white; where that is unknown the photo stays.
+
+    CutDepth: Ishii and Yamashita 2021, arXiv 2107.07684. Edges stay where they are, but the network cannot rely on
+    colour there.
+    """
+    height, width = depth_m.shape
+    top, left = int(rng.random() * height), int(rng.random() * width)
+    bottom = top + max(1, int((height - top) * rng.random() * CUT_SHARE))
+    right = left + max(1, int((width - left) * rng.random() * CUT_SHARE))
+    # A pixel of depth is two of the photo, both ways.
+    cut_m = depth_m[top:bottom, left:right].repeat(2, axis=0).repeat(2, axis=1)
+    part = image[2 * top : 2 * bottom, 2 * left : 2 * right]
+    known = cut_m > 0
+    part[known] = (cut_m[known] * (255 / depth_m.max())).astype(np.uint8)[:, None]

@@ -18,7 +18,7 @@ from densedepth.data.archive import Archive, Folder, open_archive
 from densedepth.data.base import Frame, checked_frame
 from densedepth.data.nyu_rows import read_cameras, read_pairs
 from densedepth.errors import DataError
-from densedepth.io import read_image
+from densedepth.io import read_photo
 from densedepth.io.opening import Source, label_of, one_line, open_picture
 from densedepth.types import Camera
 
@@ -65,10 +65,17 @@ class NyuCsv:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Frame:
+        return self.frame(index)
+
+    def frame(self, index: int, at_least: tuple[int, int] | None = None) -> Frame:
+        """Frame ``index``; a JPEG photo is decoded no larger than it takes to have (height, width) ``at_least``."""
         photo, depth = self.pairs[index]
-        depth_m = read_nyu_depth_m(self.archive.source(depth))
+        image, _, reduced = read_photo(self.archive.source(photo), at_least)
+        depth_m = read_nyu_depth_m(self.archive.source(depth), every=reduced)
+        if reduced > 1 and depth_m.shape != image.shape[:2]:
+            return self.frame(index)  # its error tells the sizes of the files
         return checked_frame(
-            read_image(self.archive.source(photo)),
+            image,
             depth_m,
             valid=inside_border(*depth_m.shape) if self.mask_border else None,
             camera=KINECT if self._cameras is None else self._cameras[index],
@@ -78,12 +85,13 @@ class NyuCsv:
         )
 
 
-def read_nyu_depth_m(source: Source, *, eight_bit: bool = True) -> np.ndarray:
+def read_nyu_depth_m(source: Source, *, eight_bit: bool = True, every: int = 1) -> np.ndarray:
     """Depth in metres, float32 (H, W), from an 8-bit or a 16-bit PNG; 0 = none.
 
     Args:
         source: the picture, as `densedepth.io.read_image` takes it.
         eight_bit: the layout knows 8-bit depth; without it, 8 bits are an error.
+        every: keep one pixel of so many, both ways.
 
     Raises:
         DataError: the file is missing, damaged, or neither 8-bit nor 16-bit single-channel.
@@ -91,7 +99,7 @@ def read_nyu_depth_m(source: Source, *, eight_bit: bool = True) -> np.ndarray:
     label = label_of(source)
     with open_picture(source, DataError) as picture:
         try:
-            mode, values = picture.mode, np.asarray(picture)
+            mode, values = picture.mode, np.asarray(picture)[::every, ::every]
         except Exception as error:  # decoders meet damaged data with errors of any kind
             raise DataError(f"{label}: cannot be read as a depth picture ({one_line(error)})") from None
     if mode == "L" and eight_bit:
