@@ -89,7 +89,7 @@ def test_kitti_counts_the_open_interval() -> None:
 
 def test_names() -> None:
     assert protocol_for("nyu").name == "nyu-eigen"
-    assert protocol_for("kitti").name == "kitti-garg"
+    assert {protocol_for(name).name for name in ("kitti", "kitti-depth", "kitti-object")} == {"kitti-garg"}
     assert protocol_for("else").name == "none"
     with pytest.raises(DataError, match="kitti-eigen"):
         protocol_for("nyu", "nyu-eigne")

@@ -13,11 +13,12 @@ import pytest
 
 from densedepth.evaluation import PROTOCOLS, Evaluation, evaluate_model, write_report
 from densedepth.evaluation.alignment import Fit
-from densedepth.evaluation.charts import _ticks, error_by_depth
+from densedepth.evaluation.charts import error_by_depth
 from densedepth.evaluation.panels import chosen
 from densedepth.evaluation.profile import ErrorProfile
 from densedepth.evaluation.published import published_for
 from densedepth.evaluation.result import FrameResult
+from densedepth.io.svg import round_ticks
 from densedepth.metrics import METRIC_NAMES
 from test_protocols import Frames, Model
 
@@ -159,7 +160,7 @@ def test_profile_counts_every_pixel() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, 0.07), (0, 1), (-7.6, 7.8), (-0.02, 3), (0, 1e-12)])
 def test_ticks_enclose(low: float, high: float) -> None:
-    ticks = _ticks(high, low)
+    ticks = round_ticks(high, low)
     assert ticks[0] <= low + 1e-9
     assert ticks[-1] >= high - 1e-9
     assert 2 <= len(ticks) <= 10

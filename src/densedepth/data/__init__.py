@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from densedepth.data.augment import AugmentConfig, augment, whole
 from densedepth.data.base import DepthDataset, Frame, InMemory, Subset, checked_frame, split_by_scene
+from densedepth.data.fill import fill_depth
 from densedepth.data.nyu import NyuCsv
 from densedepth.errors import DataError
 
@@ -22,6 +23,7 @@ __all__ = [
     "Subset",
     "augment",
     "checked_frame",
+    "fill_depth",
     "open_dataset",
     "split_by_scene",
     "whole",
@@ -29,7 +31,19 @@ __all__ = [
 
 #: name -> "module:class"; the class is called as (root, split, **options). A new layout is one line here and one file
 #: beside this one.
-DATASETS: dict[str, str] = {"nyu": "densedepth.data.nyu:NyuCsv"}
+DATASETS: dict[str, str] = {
+    "hf": "densedepth.data.hub:HubDataset",
+    "shards": "densedepth.data.shards:Shards",
+    "folder": "densedepth.data.folder:Folder",
+    "nyu": "densedepth.data.nyu:NyuCsv",
+    "nyu-mat": "densedepth.data.nyu_mat:NyuMat",
+    "nyu-npy": "densedepth.data.nyu_npy:NyuNpy",
+    "nyu-sync": "densedepth.data.nyu_sync:NyuSync",
+    "unreal": "densedepth.data.unreal:Unreal",
+    "kitti": "densedepth.data.kitti:KittiRaw",
+    "kitti-depth": "densedepth.data.kitti_depth:KittiDepth",
+    "kitti-object": "densedepth.data.kitti_object:KittiObject",
+}
 
 
 def open_dataset(name: str, root: str | os.PathLike[str], split: str, **options: Any) -> DepthDataset:

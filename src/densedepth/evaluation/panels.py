@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +11,9 @@ from PIL import Image
 from densedepth.data import Frame
 from densedepth.evaluation.comparison import Comparison
 from densedepth.evaluation.result import FrameResult
-from densedepth.io.color import DEFAULT_CMAP, color_table, colorize
+from densedepth.io.color import color_table, colorize
+from densedepth.io.page import PICTURE_WIDTH, data_uri
 
-_WIDTH = 320
 #: Blue is too near, red is too far, white is right.
 ERROR_CMAP = "colorbrewer:RdBu_r"
 _NOT_COUNTED = (96, 96, 96)
@@ -57,24 +55,9 @@ def panel(frame: Frame, compared: Comparison, result: FrameResult, reach_m: floa
     return Panel(
         result,
         data_uri(Image.fromarray(frame.image)),
-        data_uri(Image.fromarray(true_colours), _WIDTH, Image.Resampling.NEAREST),
+        data_uri(Image.fromarray(true_colours), PICTURE_WIDTH, Image.Resampling.NEAREST),
         data_uri(colorize(compared.predicted_m, near_m, far_m)),
-        data_uri(Image.fromarray(colours), _WIDTH, Image.Resampling.NEAREST),
+        data_uri(Image.fromarray(colours), PICTURE_WIDTH, Image.Resampling.NEAREST),
         near_m,
         far_m,
     )
-
-
-def color_bar(cmap: str = DEFAULT_CMAP) -> str:
-    """All colours of a map from left to right, as a data URI."""
-    return data_uri(Image.fromarray(color_table(cmap)[None]).resize((256, 8), Image.Resampling.NEAREST), 256)
-
-
-def data_uri(picture: Image.Image, width: int = _WIDTH, how: Image.Resampling = Image.Resampling.BOX) -> str:
-    """A JPEG of at most ``width`` pixels that stands inside the page."""
-    if picture.width > width:
-        picture = picture.resize((width, max(1, round(picture.height * width / picture.width))), how)
-    buffer = io.BytesIO()
-    # Full chroma: half of it would smear the colours of depth over edges.
-    picture.save(buffer, "JPEG", quality=82, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

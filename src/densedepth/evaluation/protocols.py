@@ -106,7 +106,15 @@ PROTOCOLS = {
     )
 }
 
-_DEFAULTS = {"nyu": "nyu-eigen", "kitti": "kitti-garg"}
+_DEFAULTS = {
+    "nyu": "nyu-eigen",
+    "nyu-mat": "nyu-eigen",
+    "nyu-npy": "nyu-eigen",
+    "nyu-sync": "nyu-eigen",
+    "kitti": "kitti-garg",
+    "kitti-depth": "kitti-garg",
+    "kitti-object": "kitti-garg",
+}
 
 
 def protocol_for(dataset: str, name: str | None = None) -> Protocol:

@@ -10,11 +10,11 @@ from pathlib import Path
 from densedepth.data import DepthDataset
 from densedepth.evaluation.charts import error_by_depth, error_histogram
 from densedepth.evaluation.comparison import Predictor, compare
-from densedepth.evaluation.panels import ERROR_CMAP, Panel, chosen, color_bar, panel
+from densedepth.evaluation.panels import ERROR_CMAP, Panel, chosen, panel
 from densedepth.evaluation.protocols import Protocol
 from densedepth.evaluation.published import TEST_IMAGES, published_for
 from densedepth.evaluation.result import Evaluation, FrameResult
-from densedepth.evaluation.style import CSS
+from densedepth.io.page import color_bar, html_page
 from densedepth.io.write import replacing
 from densedepth.metrics import METRIC_NAMES
 
@@ -90,13 +90,7 @@ def _page(result: Evaluation, worst: list[Panel], median: list[Panel], reach_m: 
         _panels("Worst images", "by absolute relative error, worst first", worst, reach_m),
         _panels("Median images", "around the median of absolute relative error", median, reach_m),
     ]
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
-    )
+    return html_page(title, sections)
 
 
 def _about(result: Evaluation) -> str:

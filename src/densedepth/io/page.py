@@ -1,4 +1,18 @@
-"""How a report looks; light, or dark where the reader's system is."""
+"""What self-contained HTML pages share: their look (light, or dark where the reader's system is), their frame, and
+pictures inside the page. No network, no scripts."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from html import escape
+
+from PIL import Image
+
+from densedepth.io.color import DEFAULT_CMAP, color_table
+
+PICTURE_WIDTH = 320
 
 CSS = """
 :root{--ink:#1d2330;--soft:#5b6474;--line:#dfe3ea;--page:#fff;--tint:#f4f6f9;--near:#3b6fb5;--far:#c0453f;--bar:#d9dee7}
@@ -33,3 +47,29 @@ svg text{font:11px system-ui,"DejaVu Sans",sans-serif;fill:var(--soft)}
 .panels p{grid-column:1/-1;margin:10px 0 0;font-size:13px}
 @media print{body{max-width:none}}
 """
+
+
+def html_page(title: str, sections: Iterable[str]) -> str:
+    """A whole document; the sections are HTML, the title is text."""
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>\n"
+        + "\n".join(sections)
+        + "\n</body></html>\n"
+    )
+
+
+def color_bar(cmap: str = DEFAULT_CMAP) -> str:
+    """All colours of a map from left to right, as a data URI."""
+    return data_uri(Image.fromarray(color_table(cmap)[None]).resize((256, 8), Image.Resampling.NEAREST), 256)
+
+
+def data_uri(picture: Image.Image, width: int = PICTURE_WIDTH, how: Image.Resampling = Image.Resampling.BOX) -> str:
+    """A JPEG of at most ``width`` pixels that stands inside the page."""
+    if picture.width > width:
+        picture = picture.resize((width, max(1, round(picture.height * width / picture.width))), how)
+    buffer = io.BytesIO()
+    # Full chroma: half of it would smear the colours of depth over edges.
+    picture.save(buffer, "JPEG", quality=82, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
