@@ -9,12 +9,14 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from torch import Tensor, nn
 
 from densedepth import __version__
@@ -23,7 +25,7 @@ from densedepth.errors import DenseDepthError
 from densedepth.export.halve import store_weights_in_half
 from densedepth.io import replacing
 from densedepth.models import DenseDepth, load_checkpoint
-from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera
+from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera, read_card
 from densedepth.runtime.card import CARD_KEY
 from densedepth.types import Camera
 
@@ -110,6 +112,20 @@ def export_checkpoint(
     return export_bundle(net, card, path, half_weights=half_weights)
 
 
+def add_metrics(path: str | os.PathLike[str], metrics: Sequence[dict[str, Any]]) -> None:
+    """Put results of evaluations into the card of a bundle; the network stays as it is.
+
+    Raises:
+        BundleError: no bundle.
+    """
+    path = Path(path)
+    card = read_card(path)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {CARD_KEY: replace(card, metrics=[*card.metrics, *metrics]).to_json()})
+    with replacing(path) as beside:
+        onnx.save(model, beside)
+
+
 def checkpoint_estimator(checkpoint: str | os.PathLike[str]) -> DepthEstimator:
     """An estimator for a checkpoint folder, through the same graph and runtime that a bundle uses."""
     with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +172,9 @@ def _to_onnx(graph: BundleGraph) -> onnx.ModelProto:
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
+                # torch's optimisation folds norms into convolutions, whose weights could not be trained further then;
+                # runtimes fold them when they load the file.
+                optimize=False,
             )
         except torch.onnx.OnnxExporterError as error:
             raise DenseDepthError(
@@ -163,6 +182,8 @@ def _to_onnx(graph: BundleGraph) -> onnx.ModelProto:
                 "later to do it: upgrade torch for the export, the checkpoint stays the same"
             ) from error
     assert program is not None
+    fold_constants(program.model)
+    remove_unused_nodes(program.model)
     model = program.model_proto
     # The exporter notes the source line of every node, with the paths of the machine it ran on.
     for item in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):

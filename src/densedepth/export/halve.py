@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-#: Small tensors (biases, norms, constants of shape arithmetic) stay exact; they would save nothing.
+#: Small tensors and vectors (biases, norms, constants of shape arithmetic) stay exact; they would save nothing.
 MIN_ELEMENTS = 1024
 
 
@@ -18,7 +18,8 @@ def store_weights_in_half(model: onnx.ModelProto) -> None:
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < MIN_ELEMENTS:
+        small = len(tensor.dims) < 2 or np.prod(tensor.dims) < MIN_ELEMENTS
+        if small or tensor.data_type != onnx.TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(tensor)
         half = values.astype(np.float16)

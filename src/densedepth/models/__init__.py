@@ -1,5 +1,6 @@
 """The networks: ImageNet-pretrained encoders, the decoder of the paper, and both together as ``DenseDepth``."""
 
+from densedepth.models.bundle_import import read_bundle
 from densedepth.models.checkpoint import load_checkpoint, save_checkpoint
 from densedepth.models.decoder import Decoder
 from densedepth.models.densedepth import DenseDepth
@@ -13,5 +14,6 @@ __all__ = [
     "build_encoder",
     "import_keras",
     "load_checkpoint",
+    "read_bundle",
     "save_checkpoint",
 ]

@@ -1,0 +1,70 @@
+"""A bundle as a network again, to train it further: the graph keeps every weight under its own name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from densedepth.errors import BundleError
+from densedepth.models.densedepth import DenseDepth
+from densedepth.runtime import Card, read_card
+from densedepth.types import Camera
+
+PREFIX = "net."
+HALF = ".half"
+
+
+def read_bundle(path: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any]]:
+    """The network of a bundle, in eval mode, and the ``info`` of a checkpoint made from it.
+
+    Weights that the bundle stores as float16 come back rounded to 11 bits.
+
+    Raises:
+        BundleError: the file is damaged or no bundle, or a weight of the network it describes is not in it.
+    """
+    path = Path(path)
+    card = read_card(path)
+    architecture = card.extra.get("architecture")
+    if not isinstance(architecture, dict):
+        raise BundleError(f"{path}: its card does not say the architecture, so it cannot be trained further")
+    try:
+        net = DenseDepth.from_architecture(architecture)
+        stored = _weights(onnx.load(str(path)))
+    except Exception as error:  # protobuf and numpy meet damaged data with errors of any kind
+        raise BundleError(f"{path}: cannot be read as a network ({' '.join(str(error).split())})") from error
+    state = net.state_dict()
+    for key, own in state.items():
+        if key.endswith("num_batches_tracked"):
+            continue  # counts for nothing: no norm here averages over all batches
+        values = stored.get(key)
+        if values is None or values.shape != tuple(own.shape):
+            found = "missing" if values is None else f"{values.shape} instead of {tuple(own.shape)}"
+            raise BundleError(
+                f"{path}: weight '{key}' is {found}; a bundle of an older densedepth has its norms folded into the "
+                "convolutions and cannot be trained further: export its checkpoint again"
+            )
+        state[key] = torch.from_numpy(values)
+    net.load_state_dict(state)
+    return net.eval(), {"training_data": card.training_data, "camera": _camera(card).to_dict()}
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {
+        tensor.name.removeprefix(PREFIX).removesuffix(HALF): numpy_helper.to_array(tensor).astype(np.float32)
+        for tensor in model.graph.initializer
+        if tensor.name.startswith(PREFIX)
+    }
+
+
+def _camera(card: Card) -> Camera:
+    """The card has no principal point: the centre."""
+    shape = card.input
+    return Camera(
+        shape.focal_px, shape.focal_px, shape.width / 2, shape.height / 2, round(shape.width), round(shape.height)
+    )
