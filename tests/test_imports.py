@@ -18,7 +18,7 @@ from conftest import MakeBundle
 SOURCE = Path(densedepth.__file__).parent
 ROOMS = [
     *("errors", "types", "io", "runtime", "models", "losses", "data", "metrics"),
-    *("evaluation", "training", "export", "serve", "cli"),
+    *("evaluation", "export", "training", "rooms", "serve", "cli"),
 ]
 ABOVE_ALL = {"cli", "commands", "__main__"}
 SIBLINGS = {"models", "losses", "data", "metrics"}

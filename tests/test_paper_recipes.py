@@ -14,13 +14,16 @@ import yaml
 from conftest import write_nyu_layout
 from densedepth.cli import main
 from densedepth.commands.arguments import parser_for
-from densedepth.data import AugmentConfig, Frame, augment, whole
+from densedepth.data import AugmentConfig, Frame, augment, open_dataset, whole
 from densedepth.errors import DenseDepthError
-from densedepth.models import WeightsUnavailableError, build_encoder
+from densedepth.models import DenseDepth, WeightsUnavailableError, build_encoder
 from densedepth.models import densedepth as densedepth_module
+from densedepth.training.config import LossConfig
 from densedepth.training.module import build_loss
-from densedepth.training.train import _from_imagenet, train
+from densedepth.training.start import from_imagenet
+from densedepth.training.train import train
 from densedepth.types import Camera
+from test_data_kitti import write_kitti_raw
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -50,7 +53,7 @@ def test_recipes_say_what_the_paper_says(
     assert (optim.name, optim.lr, optim.keras_epsilon, optim.schedule) == ("adam", 1e-4, True, "constant")
     assert (model.encoder, model.preset, model.normalize, model.output) == ("densenet169", "paper", False, "linear")
     assert (model.reciprocal_m, tuple(model.depth_range_m)) == (reciprocal_m, range_m)
-    _, net = _from_imagenet(replace(model, pretrained=False))
+    _, net = from_imagenet(replace(model, pretrained=False))
     assert sum(p.numel() for p in net.parameters()) == 42_657_689
     assert (net.architecture.inner_activation, net.architecture.align_corners) == (False, True)
     assert build_loss(values["loss"], net).dynamic_range == pytest.approx(dynamic_range)
@@ -95,6 +98,51 @@ def test_auto_without_a_hub_warns_and_records(no_hub: None, tmp_path: Path, caps
 def test_true_without_a_hub_is_an_error(no_hub: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tiny_run(tmp_path, "true") == 1
     assert "cannot be loaded" in capsys.readouterr().err
+
+
+def test_kitti_trains_on_sparse_depth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drive = "2011_09_26_drive_0001_sync"
+    root = write_kitti_raw(tmp_path / "raw", [(drive, 5), (drive, 6)])
+    words = ["train", "--config", str(CONFIGS / "kitti_paper.yaml"), "--data.root", str(root), "--max_steps", "2"]
+    words += ["--batch_size", "1", "--data.height", "32", "--data.width", "96", "--out", str(tmp_path / "run")]
+    words += ["--model.encoder", "densenet(1,1,1,1)", "--model.pretrained", "false"]
+    assert main(words) == 1
+    assert "23,156 of 23,158 frames" in capsys.readouterr().err
+    # A loss that is not finite would end the run.
+    assert main([*words, "--data.options.missing", "skip"]) == 0
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["data"]["options"] == {"missing": "skip"}
+    assert (tmp_path / "run" / "best" / "model.safetensors").exists()
+
+
+def test_kitti_trains_on_filled_depth(tmp_path: Path) -> None:
+    """The commands at the top of the recipe."""
+    drive = "2011_09_26_drive_0001_sync"
+    root = write_kitti_raw(tmp_path / "raw", [(drive, 5), (drive, 6)])
+    filled = tmp_path / "filled"
+    words = ["data", "fill", "--dataset", "kitti", "--root", str(root), "--out", str(filled), "--workers", "1"]
+    assert main([*words, "--options.missing", "skip"]) == 0
+    words = ["train", "--config", str(CONFIGS / "kitti_paper.yaml"), "--data.dataset", "folder"]
+    words += ["--data.root", str(filled), "--data.options.metres_per_unit", "0.00390625", "--max_steps", "1"]
+    words += ["--batch_size", "2", "--data.height", "32", "--data.width", "96", "--out", str(tmp_path / "run")]
+    words += ["--model.encoder", "densenet(1,1,1,1)", "--model.pretrained", "false"]
+    assert main(words) == 0
+    frame = open_dataset("folder", filled, "train", metres_per_unit=1 / 256)[0]
+    assert frame.valid.all()
+    assert frame.scene == drive
+    np.testing.assert_allclose(frame.depth_m, 10, rtol=0.01)
+
+
+@pytest.mark.parametrize("name", ["paper", "log"])
+def test_an_image_without_depth_teaches_nothing(name: Any) -> None:
+    """Sparse depth may leave a crop without a single pixel: no loss, no gradient, no NaN."""
+    loss = build_loss(LossConfig(name=name), DenseDepth(encoder="densenet(1,1,1,1)", output="exp", pretrained=False))
+    prediction = torch.rand(1, 1, 32, 48, requires_grad=True)
+    value = loss(prediction + 0.5, torch.full((1, 1, 32, 48), torch.nan), torch.zeros(1, 1, 32, 48, dtype=torch.bool))
+    value.backward()
+    assert value.item() == 0
+    assert prediction.grad is not None
+    assert not prediction.grad.any()
 
 
 def test_nobody_trained_a_spelled_densenet() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,8 +24,11 @@ from densedepth.errors import DenseDepthError
 from densedepth.losses import DepthLoss, LogDepthLoss
 from densedepth.models import DenseDepth, load_checkpoint, save_checkpoint
 from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
+from densedepth.training.guard import LossGuard
 from densedepth.training.loader import DepthData
-from densedepth.training.module import DepthModule, build_loss
+from densedepth.training.module import build_loss
+from densedepth.training.optim import build_optimizer
+from densedepth.training.session import Session
 from densedepth.training.train import train
 
 HEIGHT, WIDTH = 64, 96
@@ -82,15 +86,15 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The loss of every step, in order; also sees that every step runs in training mode."""
     seen: list[float] = []
-    step = DepthModule.training_step
+    step = Session.train_step
 
-    def spying(self: DepthModule, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        assert all(module.training for module in self.net.modules()), "a part of the network is in eval mode"
-        loss = step(self, batch, batch_idx)
-        seen.append(loss.item())
-        return loss
+    def spying(self: Session, batch: dict[str, Tensor], stop: bool) -> Tensor:
+        assert all(module.training for module in self.module.modules()), "a part of the network is in eval mode"
+        report = step(self, batch, stop)
+        seen.append(report[0].item())
+        return report
 
-    monkeypatch.setattr(DepthModule, "training_step", spying)
+    monkeypatch.setattr(Session, "train_step", spying)
     return seen
 
 
@@ -116,8 +120,14 @@ def test_loss_falls(model: ModelConfig, loss: Any, frames: Path, tmp_path: Path,
 def test_a_run_folder_holds_what_is_promised(frames: Path, tmp_path: Path) -> None:
     out = run(frames, tmp_path / "deep" / "run", epochs=2)
     assert out == tmp_path / "deep" / "run"
-    assert {"config.yaml", "best", "last.ckpt"} <= {path.name for path in out.iterdir()}
-    assert sorted(path.name for path in (out / "best").iterdir()) == ["model.json", "model.safetensors"]
+    names = {path.name for path in out.iterdir()}
+    assert names == {"config.yaml", "best", "checkpoints", "metrics.csv", "tensorboard"}
+    assert sorted(path.name for path in (out / "best").iterdir()) == ["config.yaml", "model.json", "model.safetensors"]
+    assert (out / "best" / "config.yaml").read_text() == (out / "config.yaml").read_text()
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == [
+        "epoch-0001-step-00000003",
+        "epoch-0002-step-00000006",
+    ]
     assert not [path for path in out.rglob("*") if path.name.startswith(".")], "nothing temporary is left"
     (log,) = out.rglob("metrics.csv")
     rows = list(csv.DictReader(log.open()))
@@ -170,7 +180,7 @@ def test_validation_frames_are_other_scenes(frames: Path) -> None:
         assert validation_scenes
         assert not train_scenes & validation_scenes
         assert train_scenes | validation_scenes == set(SCENES)
-        loaded = sum(len(batch["image"]) for batch in parts.val_dataloader())
+        loaded = sum(len(batch["image"]) for batch in parts.validation_batches())
         assert loaded == len(parts.validation_frames)
 
 
@@ -181,29 +191,48 @@ def test_every_frame_once_an_epoch_in_a_drawn_order(frames: Path) -> None:
     names = {dataset[i].image.tobytes(): i for i in range(len(dataset))}
     orders = []
     for epoch in (0, 1, 0):
-        loader = parts.train_dataloader()
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-        orders.append([names[image.permute(1, 2, 0).numpy().tobytes()] for batch in loader for image in batch["image"]])
+        batches = parts.train_batches(epoch)
+        orders.append([names[i.permute(1, 2, 0).numpy().tobytes()] for batch in batches for i in batch["image"]])
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(8))
     assert orders[0] == orders[2] != orders[1]
 
 
 def test_batches_are_what_the_loader_promises(frames: Path) -> None:
     parts = DepthData(data(frames), batch_size=3, seed=0)
-    batch = next(iter(parts.train_dataloader()))
+    batch = next(iter(parts.train_batches(epoch=0)))
     assert {k: (tuple(v.shape), v.dtype) for k, v in batch.items()} == {
         "image": ((3, 3, HEIGHT, WIDTH), torch.uint8),
         "depth_m": ((3, 1, HEIGHT // 2, WIDTH // 2), torch.float32),
         "valid": ((3, 1, HEIGHT // 2, WIDTH // 2), torch.bool),
+        "epoch": ((3,), torch.int64),
+        "index": ((3,), torch.int64),
     }
     assert torch.equal(batch["valid"], batch["depth_m"] > 0)
+
+
+def test_frames_in_memory_do_not_depend_on_what_was_drawn_before(tmp_path: Path) -> None:
+    """A JPEG is decoded as small as its first view allows; a run that goes on has another first view."""
+    rng = np.random.default_rng(0)
+    photo = lambda: rng.integers(0, 256, (4 * HEIGHT, 4 * WIDTH, 3), dtype=np.uint8)  # noqa: E731
+    depth = rng.integers(1000, 9000, (4 * HEIGHT, 4 * WIDTH), dtype=np.uint16)
+    root = write_nyu_layout(tmp_path, [(f"room_{n:04}", photo(), depth) for n in range(6)])
+    for file in root.rglob("*.jpg"):
+        Image.open(file).convert("RGB").save(file, format="JPEG")
+    zooming = AugmentConfig(zoom_probability=0.7, max_zoom=4.0, rotation_deg=2.0)
+    recipe = data(root, in_memory=True, augment=zooming, validation_fraction=0)
+    undisturbed, begun = DepthData(recipe, 2, 0), DepthData(recipe, 2, 0)
+    for epoch in range(5):
+        kept = list(undisturbed.train_batches(epoch))
+    for one, other in zip(kept, begun.train_batches(4), strict=True):
+        assert torch.equal(one["image"], other["image"])
+        assert torch.equal(one["depth_m"], other["depth_m"])
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (64, 64), (32, 96), (128, 192)])
 def test_training_camera_sees_whole_frames_unscaled(frames: Path, height: int, width: int) -> None:
     """With canonical_focal a frame that is not zoomed keeps its metres, whatever the network's aspect ratio."""
     depths = [
-        next(iter(DepthData(data(frames, height=height, width=width, canonical_focal=c), 2, 0).val_dataloader()))
+        next(iter(DepthData(data(frames, height=height, width=width, canonical_focal=c), 2, 0).validation_batches()))
         for c in (False, True)
     ]
     torch.testing.assert_close(depths[1]["depth_m"], depths[0]["depth_m"], rtol=0.02, atol=0)
@@ -232,15 +261,15 @@ def test_an_interrupted_run_goes_on(
     whole = run(frames, tmp_path / "whole", **same_command)
     expected = losses[:]
     losses.clear()
-    backward = DepthModule.on_train_batch_end
+    put = LossGuard.put
 
-    def pulled_plug(self: DepthModule, *arguments: Any) -> None:
-        if self.global_step == 8:
+    def pulled_plug(self: LossGuard, step: int, report: Tensor) -> Any:
+        if step == 7:
             raise OSError("the plug was pulled")
-        backward(self, *arguments)
+        return put(self, step, report)
 
     with monkeypatch.context() as during:
-        during.setattr(DepthModule, "on_train_batch_end", pulled_plug)
+        during.setattr(LossGuard, "put", pulled_plug)
         with pytest.raises(OSError, match="plug"):
             run(frames, tmp_path / "broken", **same_command)
     assert losses == expected[:8]
@@ -300,9 +329,8 @@ def test_best_is_the_epoch_with_the_best_validation(
     frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Made-up scores .2, .9, .5: the weights of the second epoch are kept, or the last ones on request."""
-    monkeypatch.setattr(
-        DepthModule, "on_validation_epoch_end", lambda self: self.log("val_delta1", (0.2, 0.9, 0.5)[self.current_epoch])
-    )
+    scores = (0.2, 0.9, 0.5)
+    monkeypatch.setattr(Session, "validate", lambda self, *_: {"delta1": scores[self.epoch], "rmse": 1.0})
     best = run(frames, tmp_path / "best", epochs=3)
     last = run(frames, tmp_path / "last", epochs=3, select="last")
     assert load_checkpoint(best)[1]["step"] == 6
@@ -311,7 +339,7 @@ def test_best_is_the_epoch_with_the_best_validation(
     second = run(frames, tmp_path / "second", epochs=2, select="last")
     assert same(weights(best), weights(second))
     # Going on remembers what the best was.
-    monkeypatch.setattr(DepthModule, "on_validation_epoch_end", lambda self: self.log("val_delta1", 0.7))
+    monkeypatch.setattr(Session, "validate", lambda self, *_: {"delta1": 0.7, "rmse": 1.0})
     run(frames, best, epochs=4)
     assert load_checkpoint(best)[1]["step"] == 6
 
@@ -329,7 +357,7 @@ def test_validation_numbers_by_hand(frames: Path, tmp_path: Path) -> None:
     net, info = load_checkpoint(out)
     parts = DepthData(data(frames), 2, 0)
     rmse = []
-    for batch in parts.val_dataloader():
+    for batch in parts.validation_batches():
         with torch.no_grad():
             depth_m = 10 / net(batch["image"] / 255).clamp(1, 100)
         for p, t, v in zip(depth_m, batch["depth_m"], batch["valid"], strict=True):
@@ -340,13 +368,14 @@ def test_validation_numbers_by_hand(frames: Path, tmp_path: Path) -> None:
 
 def test_averaged_weights_are_what_is_saved(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history: list[dict[str, Tensor]] = []
-    update = DepthModule.on_train_batch_end
+    step = Session.train_step
 
-    def spying(self: DepthModule, *arguments: Any) -> None:
-        history.append({k: v.detach().clone() for k, v in self.net.state_dict().items()})
-        update(self, *arguments)
+    def spying(self: Session, batch: dict[str, Tensor], stop: bool) -> Tensor:
+        report = step(self, batch, stop)
+        history.append({k: v.detach().clone() for k, v in self.module.net.state_dict().items()})
+        return report
 
-    monkeypatch.setattr(DepthModule, "on_train_batch_end", spying)
+    monkeypatch.setattr(Session, "train_step", spying)
     out = run(frames, tmp_path / "run", optim=OptimConfig(lr=1e-3, ema_decay=0.6), epochs=2, select="last")
     assert len(history) == 6
     average = {k: v.double() for k, v in history[0].items()}
@@ -368,9 +397,9 @@ def test_init_from(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save_checkpoint(donor, tmp_path / "donor")
     start: list[dict[str, Tensor]] = []
     monkeypatch.setattr(
-        DepthModule,
-        "on_train_start",
-        lambda self: start.append({k: v.clone() for k, v in self.net.state_dict().items()}),
+        Session,
+        "begin_epoch",
+        lambda self: start.append({k: v.clone() for k, v in self.module.net.state_dict().items()}),
     )
     out = run(frames, tmp_path / "run", init_from=str(tmp_path / "donor"), max_steps=1)
     assert same(start[0], donor.state_dict())
@@ -393,15 +422,6 @@ def test_init_from_another_network_names_the_switch(
     with pytest.raises(DenseDepthError, match=switch) as caught:
         run(frames, tmp_path / "run", model=replace(TINY, **change), init_from=str(tmp_path / "donor"))
     assert "\n" not in str(caught.value)
-
-
-def test_a_loss_that_is_no_number_stops_in_one_line(
-    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(DepthLoss, "forward", lambda self, p, *_: p.sum() * math.nan)
-    with pytest.raises(DenseDepthError, match=r"^loss is nan at step 0: lower --optim\.lr$"):
-        run(frames, tmp_path / "run")
-    assert not (tmp_path / "run" / "best").exists()
 
 
 @pytest.mark.parametrize(
@@ -467,7 +487,7 @@ def test_a_validation_frame_with_depth_on_its_border_alone(tmp_path: Path) -> No
 def test_encoder_learns_at_its_own_rate() -> None:
     net = DenseDepth("test_efficientnet", decoder_width=32)
     optim = OptimConfig("adamw", lr=1e-3, encoder_lr_factor=0.1, weight_decay=0.05)
-    optimizer = DepthModule(net, LossConfig(), optim).configure_optimizers()
+    optimizer = build_optimizer(optim, net.encoder, net.decoder)
     owners = {id(p): (name.split(".")[0], p.ndim) for name, p in net.named_parameters()}
     seen: list[int] = []
     for group in optimizer.param_groups:

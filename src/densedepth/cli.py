@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from densedepth.errors import DenseDepthError
 
 COMMANDS: dict[str, str] = {
     "predict": "densedepth.commands.predict:predict",
+    "video": "densedepth.commands.video:video",
+    "webcam": "densedepth.commands.webcam:webcam",
     "train": "densedepth.training.train:train",
     "evaluate": "densedepth.commands.evaluate:evaluate",
     "export": "densedepth.commands.export:export",
@@ -23,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "data prepare": "densedepth.commands.data_prepare:prepare",
     "data fill": "densedepth.commands.data_fill:fill",
     "data synth": "densedepth.commands.data_synth:synth",
+    "data rooms": "densedepth.commands.data_rooms:rooms",
 }
 """Name (one word, or two as in "data inspect") to "module:function". The module is only imported for its
 command.
@@ -30,7 +34,7 @@ command.
 A command is a typed function with a documented `Args:` section that returns an exit status (None is 0).
 """
 
-EXTRA_OF = {"transformers": "hf", "datasets": "hf", "ray": "ray", "pi_heif": "heic", "av": "video"}
+EXTRA_OF = {"transformers": "hf", "datasets": "hf", "ray": "ray", "pi_heif": "heic", "av": "video", "moderngl": "rooms"}
 """The extra that brings a package; all others come with "train"."""
 
 USAGE_ERROR = 2
@@ -61,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DenseDepthError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        # The reader of our output (head, less) has seen enough. Python would complain once more on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("interrupted: files named so far are complete, nothing half-written is left", file=sys.stderr)
         return INTERRUPTED

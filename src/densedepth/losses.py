@@ -32,7 +32,9 @@ class DepthLoss(nn.Module):
         self.edge_weight = edge_weight
         self.depth_weight = depth_weight
 
-    def forward(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
         """Mean loss over the batch.
 
         Args:
@@ -40,16 +42,27 @@ class DepthLoss(nn.Module):
             target: as ``prediction``.
             valid: bool (N, 1, H, W). Invalid pixels contribute nothing to any term: differences count where both
                 pixels are valid, and SSIM's windows weigh valid pixels only. All valid gives the dense loss.
+            counts: what to divide sums by instead of :meth:`counts` of this batch. For a batch that is cut into equal
+                parts, over processes or one after the other, the mean of the parts' counts: then the mean of their
+                losses is the loss of the whole batch.
         """
-        return self.per_image(prediction, target, valid).mean()
+        return self.per_image(prediction, target, valid, counts).mean()
 
-    def per_image(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    def counts(self, valid: Tensor) -> Tensor:
+        """How many pixels count, (1,)."""
+        return valid.sum().float()[None]
+
+    def per_image(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
         """(N,) loss; the depth and edge terms are means over the whole batch, as in the authors' program."""
-        terms = self.terms(prediction, target, valid)
+        terms = self.terms(prediction, target, valid, counts)
         l_ssim = ((1 - terms["ssim"]) / 2).clamp(0, 1)
         return self.ssim_weight * l_ssim + self.edge_weight * terms["edges"] + self.depth_weight * terms["depth"]
 
-    def terms(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
+    def terms(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """``ssim`` (N,), ``edges`` and ``depth`` (scalars), unweighted."""
         _check_shapes(prediction, target, valid)
         if valid is None:
@@ -60,7 +73,7 @@ class DepthLoss(nn.Module):
             prediction = torch.where(valid, prediction, 0)
             target = torch.where(valid, target, 0)
             mask = valid.to(prediction.dtype)
-            total = mask.sum().clamp(min=1)
+            total = (mask.sum() if counts is None else counts[0]).clamp(min=1)
         # Differences of each map first, as in the authors' program: where both agree, rounding decides the sign.
         dy_p, dx_p = _forward_differences(prediction, mask)
         dy_t, dx_t = _forward_differences(target, mask)
@@ -88,20 +101,27 @@ class LogDepthLoss(nn.Module):
         self.gradient_weight = gradient_weight
         self.scales = scales
 
-    def forward(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    def counts(self, valid: Tensor) -> Tensor:
+        """How many pixels count at each scale, (scales,)."""
+        return torch.stack([valid[..., :: 2**scale, :: 2**scale].sum() for scale in range(self.scales)]).float()
+
+    def forward(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
         """As :meth:`DepthLoss.forward`."""
         _check_shapes(prediction, target, valid)
         if valid is None:
             valid = torch.ones_like(target, dtype=torch.bool)
         mask = valid.to(prediction.dtype)
+        counts = self.counts(valid) if counts is None else counts
         difference = (torch.where(valid, prediction, 1) / torch.where(valid, target, 1)).log()
-        loss = difference.abs().sum() / mask.sum().clamp(min=1)
+        loss = difference.abs().sum() / counts[0].clamp(min=1)
         gradient = prediction.new_zeros(())
         for scale in range(self.scales):
             step = 2**scale
             d, m = difference[..., ::step, ::step], mask[..., ::step, ::step]
             dy, dx = _forward_differences(d, m)
-            gradient = gradient + (dy.abs().sum() + dx.abs().sum()) / m.sum().clamp(min=1)
+            gradient = gradient + (dy.abs().sum() + dx.abs().sum()) / counts[scale].clamp(min=1)
         return loss + self.gradient_weight * gradient / self.scales
 
 

@@ -7,11 +7,12 @@ nested keys. Help comes from the docstring's `Args:`.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
@@ -25,11 +26,22 @@ class Choices:
     names: Iterable[str]
 
 
+class Parser(ArgumentParser):
+    """Says what is wrong in one line; to an unknown key, which known one is nearest."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        text = " ".join(message.split())
+        if unknown := _unknown_key(text):
+            known = {flag.lstrip("-").replace("-", "_") for action in self._actions for flag in action.option_strings}
+            text += _suggestion(unknown, sorted(known))
+        self.exit(2, f"error: {text} (all options: {self.prog} --help)\n")
+
+
 def parser_for(function: Callable[..., int | None], prog: str) -> ArgumentParser:
     """A parser for the keyword arguments of `function`; `--config FILE` reads them from YAML."""
     text = inspect.getdoc(function) or ""
     helps = _argument_docs(text)
-    parser = ArgumentParser(prog=prog, description=text.split("\nArgs:")[0].strip())
+    parser = Parser(prog=prog, description=text.split("\nArgs:")[0].strip())
     parser.add_argument("--config", action=ActionConfigFile, help="YAML file with these options as keys")
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
@@ -38,7 +50,19 @@ def parser_for(function: Callable[..., int | None], prog: str) -> ArgumentParser
         if flags[0].startswith("-") and parameter.default is inspect.Parameter.empty:
             options["required"] = True
         parser.add_argument(*flags, **options)
+        _document(parser, name, hints[name])
     return parser
+
+
+def _document(parser: ArgumentParser, group: str, hint: Any) -> None:
+    """Put the `Attributes:` of a configuration class beside its flags."""
+    if not is_dataclass(hint):
+        return
+    texts = {f"{group}.{name}": text for name, text in _argument_docs(inspect.getdoc(hint) or "").items()}
+    for action in parser._actions:
+        action.help = texts.get(action.dest, action.help)
+    for name, inner in get_type_hints(hint).items():
+        _document(parser, f"{group}.{name}", inner)
 
 
 def _flags(name: str, parameter: inspect.Parameter) -> list[str]:
@@ -62,8 +86,32 @@ def _options(hint: Any, default: Any) -> dict[str, Any]:
     return options | {"type": hint}
 
 
+def _unknown_key(message: str) -> str | None:
+    """The key or flag that jsonargparse complains not to know, dotted as in YAML."""
+    flag = re.search(r"unrecognized arguments?: (?:[^-]\S* )*--?([\w.-]+)", message)
+    if flag:
+        return flag[1].replace("-", "_")
+    if not re.search(r"not accept|not expected", message):
+        return None
+    return ".".join(re.findall(r"['\"]([\w.-]+)['\"]", message)).replace("-", "_") or None
+
+
+def _suggestion(unknown: str, known: list[str]) -> str:
+    """The nearest key; where none is near, the keys beside it."""
+    group, _, name = unknown.rpartition(".")
+    beside = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == group and len(key) > 1}
+    initials = "".join(word[:1] for word in name.split("_"))
+    if initials in beside:  # learning_rate
+        return f"; did you mean '{beside[initials]}'?"
+    words = beside or {key: key for key in known}
+    near = difflib.get_close_matches(name if beside else unknown, words, n=1)
+    if near:
+        return f"; did you mean '{words[near[0]]}'?"
+    return f"; there are {', '.join(beside.values())}" if beside else ""
+
+
 def _argument_docs(docstring: str) -> dict[str, str]:
-    """Parameter name to text, from a Google-style `Args:` section."""
-    section = re.search(r"^Args:\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
+    """Parameter name to text, from a Google-style `Args:` or `Attributes:` section."""
+    section = re.search(r"^(?:Args|Attributes):\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
     entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}

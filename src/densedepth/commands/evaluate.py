@@ -7,21 +7,28 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from tqdm import tqdm
 
-from densedepth.data import open_dataset
+from densedepth.commands import UsageError
+from densedepth.data import DepthDataset, open_dataset, split_by_scene
+from densedepth.errors import DataError
 from densedepth.evaluation import Alignment, evaluate_model, protocol_for, write_report
 from densedepth.evaluation.comparison import Predictor
 from densedepth.evaluation.hf import PREFIX, load_hub
 from densedepth.runtime import load
 
+NO_OPTIONS: dict[str, Any] = {}
+
 
 def evaluate(
     *,
-    root: Path,
+    root: Path | None = None,
     model: str = "nyu",
     dataset: str = "nyu",
     split: str = "test",
+    options: dict[str, Any] = NO_OPTIONS,
+    validation_of: Path | None = None,
     protocol: str | None = None,
     alignment: Alignment = "none",
     tta: bool = True,
@@ -39,6 +46,9 @@ def evaluate(
             transformers (a repository of its hub or a local folder)
         dataset: layout of the data set
         split: part of it, such as test or train
+        options: of the data set's reader, by name, such as --options.metres_per_unit 0.001
+        validation_of: instead of a part, the frames that this training run held out for validation, by the recipe in
+            its folder; --root then says where the data set lies now, if it was moved
         protocol: crop and depth limits by name: nyu-eigen (usual for nyu), nyu-densedepth, kitti-garg (usual for
             kitti), kitti-eigen, none
         alignment: fit each prediction to its truth first: none, median (one factor) or least-squares (scale and
@@ -50,8 +60,14 @@ def evaluate(
         report: write a page with tables, charts and pictures (report.html, per_image.csv) into this folder
         threads: cores used for one prediction; null lets the runtime decide
     """
+    if validation_of is not None:
+        dataset, frames = _held_out(validation_of, root)
+        split = f"frames held out by {validation_of}"
+    elif root is None:
+        raise UsageError("--root is missing: the folder of the data set")
+    else:
+        frames = open_dataset(dataset, root, split, **options)
     rules = protocol_for(dataset, protocol)
-    frames = open_dataset(dataset, root, split)
     estimator: Predictor = (
         load_hub(model, threads=threads) if model.startswith(PREFIX) else load(model, threads=threads)
     )
@@ -76,6 +92,21 @@ def evaluate(
         )
     for path in written:
         print(f"written: {path}")
+
+
+def _held_out(run: Path, root: Path | None) -> tuple[str, DepthDataset]:
+    """Layout and validation frames of a training run."""
+    recipe = run / "config.yaml"
+    try:
+        data = yaml.safe_load(recipe.read_text())["data"]
+        name, source, options = data["dataset"], root or data["root"], data.get("options", {})
+        fraction, seed = data["validation_fraction"], data["split_seed"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise DataError(f"{recipe}: no recipe of a training run ({' '.join(str(error).split())})") from None
+    _, frames = split_by_scene(open_dataset(name, source, "train", **options), fraction, seed)
+    if not len(frames):
+        raise DataError(f"{recipe}: the run held out no frames (validation_fraction is {fraction})")
+    return name, frames
 
 
 def _bar(unit: str) -> Callable[[Iterable[Any]], Iterable[Any]]:

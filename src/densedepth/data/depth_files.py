@@ -139,7 +139,7 @@ def _from_exr(source: str | PathLike[str] | bytes, label: str) -> np.ndarray:
     try:
         import OpenEXR
     except ModuleNotFoundError:
-        raise DataError("reading EXR needs OpenEXR: pip install OpenEXR") from None
+        raise DataError("reading EXR needs OpenEXR: pip install densedepth[exr]") from None
     with OpenEXR.File(label, separate_channels=True) as file:
         channels = {name: np.asarray(channel.pixels) for name, channel in file.channels().items()}
     name = next((name for name in ("Z", "Y", "V", "depth", "R") if name in channels), next(iter(channels)))

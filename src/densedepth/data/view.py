@@ -85,6 +85,8 @@ class View:
         if focal_px is not None and frame.camera is not None:
             view_focal_px = (frame.camera.fx / pixel_x + frame.camera.fy / pixel_y) / 2
             depth_m *= np.float32(focal_px / view_focal_px)
+        elif focal_px is not None:
+            depth_m /= np.float32(self.zoom)
         return Pair(window.photo(frame.image, size), depth_m, depth_m > 0)
 
 

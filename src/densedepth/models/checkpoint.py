@@ -17,22 +17,32 @@ WEIGHTS = "model.safetensors"
 SWITCHES = "model.json"
 
 
-def save_checkpoint(net: DenseDepth, folder: str | os.PathLike[str], info: dict[str, Any] | None = None) -> Path:
+def save_checkpoint(
+    net: DenseDepth,
+    folder: str | os.PathLike[str],
+    info: dict[str, Any] | None = None,
+    files: dict[str, str] | None = None,
+) -> Path:
     """Write ``net`` to ``folder``; ``info`` (training data, focal length ...) goes into the card of a later export.
 
-    Both files are written into a temporary folder beside it, which then takes the place of the old one.
+    All files are written into a folder beside it, which then takes the place of the old one. The old one steps aside
+    for that moment, to a place where :func:`load_checkpoint` finds it.
+
+    Args:
+        net: the network.
+        folder: what it holds is replaced.
+        info: of types that JSON has.
+        files: name to text of more files to keep beside the weights.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}-{os.getpid()}")
-    beside.mkdir(exist_ok=True)
+    beside, old = folder.with_name(f".{folder.name}-new"), _aside(folder)
+    shutil.rmtree(beside, ignore_errors=True)
     try:
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, beside / WEIGHTS)
-        description = {"architecture": net.architecture.to_dict(), "info": info or {}}
-        (beside / SWITCHES).write_text(json.dumps(description, indent=2) + "\n")
-        old = folder.with_name(f".{folder.name}-old")
-        shutil.rmtree(old, ignore_errors=True)
+        write_checkpoint(net, beside, info)
+        for name, text in (files or {}).items():
+            (beside / name).write_text(text)
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         beside.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -41,15 +51,23 @@ def save_checkpoint(net: DenseDepth, folder: str | os.PathLike[str], info: dict[
     return folder
 
 
+def write_checkpoint(net: DenseDepth, folder: Path, info: dict[str, Any] | None = None) -> None:
+    """Write the two files into ``folder`` as they come; :func:`save_checkpoint` is the safe way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, folder / WEIGHTS)
+    description = {"architecture": net.architecture.to_dict(), "info": info or {}}
+    (folder / SWITCHES).write_text(json.dumps(description, indent=2) + "\n")
+
+
 def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any]]:
     """The network of a checkpoint folder, in eval mode, and its ``info``. A run folder stands for its ``best``.
 
     Raises:
         DenseDepthError: a file is missing or damaged, or the weights do not fit the architecture.
     """
-    folder = Path(folder)
-    if not (folder / SWITCHES).exists() and (folder / "best" / SWITCHES).exists():
-        folder = folder / "best"
+    folder = _whole(Path(folder))
+    if not (folder / SWITCHES).exists() and (_whole(folder / "best") / SWITCHES).exists():
+        folder = _whole(folder / "best")
     try:
         description = json.loads((folder / SWITCHES).read_text())
         net = DenseDepth.from_architecture(description["architecture"])
@@ -68,3 +86,12 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
             raise DenseDepthError(f"{folder / WEIGHTS}: '{key}' is {theirs}, the architecture needs {ours}")
     net.load_state_dict(state)
     return net.eval(), description["info"]
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}-old")
+
+
+def _whole(folder: Path) -> Path:
+    """``folder``, or what :func:`save_checkpoint` had set aside when it was ended between its two renames."""
+    return _aside(folder) if not folder.exists() and _aside(folder).exists() else folder

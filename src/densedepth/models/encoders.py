@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import difflib
 import re
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
+import huggingface_hub.constants
 import timm
+import torch
 import torch.nn.functional as F
 from timm.layers import Conv2dSame  # type: ignore[attr-defined]
-from timm.models.densenet import DenseNet
+from timm.models.densenet import DenseBlock, DenseNet
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from densedepth.errors import DenseDepthError
 from densedepth.models.offline_weights import OFFLINE_WEIGHTS, load_offline_weights
@@ -40,6 +49,14 @@ class Encoder(nn.Module):
 
     channels: tuple[int, ...]
     body: nn.Module
+
+    def checkpoint_gradients(self) -> None:
+        """From now on train with less memory and more time, the results being the same.
+
+        Raises:
+            DenseDepthError: this encoder cannot.
+        """
+        raise DenseDepthError("gradient checkpointing is for DenseNets: leave --engine.grad_checkpointing out")
 
 
 class TimmEncoder(Encoder):
@@ -108,15 +125,49 @@ class DenseNetEncoder(Encoder):
         transitions = (body.transition1.conv.out_channels, body.transition2.conv.out_channels)
         self.channels = (stem, stem, *transitions, body.norm5.num_features)
         self.body = body
+        self._recomputes = False
+
+    def checkpoint_gradients(self) -> None:
+        self._recomputes = True
 
     def forward(self, image: Tensor) -> list[Tensor]:
         taps = []
         x = image
+        recomputes = self._recomputes and self.training and torch.is_grad_enabled()
         for name, module in self.body.named_children():
-            x = module(x)
+            x = _recomputed_block(module, x) if recomputes and isinstance(module, DenseBlock) else module(x)
             if name in self.TAPS:
                 taps.append(x)
         return taps
+
+
+def _recomputed_block(block: DenseBlock, x: Tensor) -> Tensor:
+    """A dense block that keeps the features of its layers and nothing inside them."""
+    features = [x]
+    for layer in block.values():
+        new = checkpoint(layer, features, use_reentrant=False, context_fn=partial(_first_and_second_time, layer))
+        features = [*features, new]
+    return torch.cat(features, 1)
+
+
+def _first_and_second_time(layer: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    return nullcontext(), _statistics_stand_still(layer)
+
+
+@contextmanager
+def _statistics_stand_still(layer: nn.Module) -> Iterator[None]:
+    """BatchNorms have seen this batch already when a layer is worked out again."""
+    norms = [module for module in layer.modules() if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.sub_(1)
 
 
 def build_encoder(name: str, *, pretrained: bool) -> Encoder:
@@ -182,6 +233,7 @@ def _load_imagenet_weights(encoder: Encoder, name: str) -> None:
         raise WeightsUnavailableError(f"nobody trained '{name}' on ImageNet: --model.pretrained false")
     else:
         try:
+            _skip_retries_without_network()
             state = timm.create_model(name, pretrained=True).state_dict()
         except Exception as error:  # timm raises whatever its hub client raises
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -197,6 +249,19 @@ def _load_imagenet_weights(encoder: Encoder, name: str) -> None:
     if missing:
         raise DenseDepthError(f"ImageNet weights of '{name}' have no tensor for '{missing[0]}'")
     encoder.body.load_state_dict(renamed)
+
+
+def _skip_retries_without_network() -> None:
+    """Where the hub's name cannot even be looked up, let its client use its cache only, as under HF_HUB_OFFLINE.
+
+    It would try for 45 seconds otherwise. Behind a proxy, names are the proxy's business.
+    """
+    if urllib.request.getproxies():
+        return
+    try:
+        socket.getaddrinfo(urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT).hostname, 443)
+    except OSError:
+        huggingface_hub.constants.HF_HUB_OFFLINE = True
 
 
 def _unflattened(key: str) -> str:

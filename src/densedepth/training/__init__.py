@@ -1,1 +1,1 @@
-"""Training: the recipe (configuration), the Lightning module, the data module and the command that joins them."""
+"""Training: the recipe, the order of frames, the loop and its checkpoints, and the command that joins them."""

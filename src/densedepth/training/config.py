@@ -55,10 +55,11 @@ class DataConfig:
             on all of them and keeps the last weights.
         split_seed: draws the validation scenes.
         canonical_focal: scale depth from each view's focal length to that of the training camera, so that zoomed
-            views and other cameras teach the same metres. The paper does not.
+            views and other cameras teach the same metres; a frame without camera is taken to be seen by the training
+            camera. The paper does not.
         augment: what training does to a frame.
         workers: loader processes; 0 loads in the training process.
-        in_memory: keep decoded frames in memory (1.5 MB for 640x480 each), once per loader process.
+        in_memory: keep decoded frames in memory (0.6 MB each at 320x240), once per loader process.
     """
 
     root: str
@@ -90,24 +91,72 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """The optimiser.
+    """The optimiser and its learning rates.
 
     Attributes:
         name: "adam" (with amsgrad, the paper) or "adamw".
-        lr: learning rate of the decoder; the peak under "onecycle".
+        lr: learning rate of the decoder; the peak under a schedule. "auto" is 2.5e-4 at a batch of 8 and goes with the
+            square root of the batch size.
         encoder_lr_factor: the encoder learns at lr times this.
+        freeze_encoder_epochs: the encoder learns nothing in the first so many epochs; the statistics of its BatchNorms
+            stand still, too.
         weight_decay: of adamw, on weights but not on biases and norms.
-        schedule: "constant" (the paper) or "onecycle".
+        schedule: "constant" (the paper); "onecycle" rises and falls within the run; "cosine" falls to nothing within
+            the run; "plateau" falls whenever validation delta1 has stopped rising.
+        warmup_steps: steps in which the learning rate rises from nothing; null is none, and a tenth of the run for
+            "onecycle", whose rise it is.
+        plateau_patience: validations without a better delta1 after which "plateau" lowers the learning rate.
+        plateau_factor: what "plateau" multiplies it by.
+        accumulate: cut every batch into so many parts that pass the network one after the other: less memory, the
+            same step (BatchNorm sees each part alone).
         clip_norm: largest gradient norm; 0 = no clipping.
         keras_epsilon: of adam: place its epsilon as Keras does, in whose program the paper's network was trained.
         ema_decay: decay per step of the averaged weights that are validated and saved; 0 = no averaging.
     """
 
     name: Literal["adam", "adamw"] = "adam"
-    lr: float = 1e-4
+    lr: float | Literal["auto"] = 1e-4
     encoder_lr_factor: float = 1.0
+    freeze_encoder_epochs: int = 0
     weight_decay: float = 0.0
-    schedule: Literal["constant", "onecycle"] = "constant"
+    schedule: Literal["constant", "onecycle", "cosine", "plateau"] = "constant"
+    warmup_steps: int | None = None
+    plateau_patience: int = 3
+    plateau_factor: float = 0.3
+    accumulate: int = 1
     clip_norm: float = 0.0
     keras_epsilon: bool = False
     ema_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How a run is carried out. Nothing here changes what is learned, but for rounding and early stopping.
+
+    Attributes:
+        accelerator: "auto" takes a GPU if there is one.
+        devices: processes on this machine, one a GPU; they share each batch.
+        nodes: machines, all with so many devices.
+        compile: compile the network with torch.compile; "auto" does on a GPU.
+        grad_checkpointing: keep only the features between the layers of a DenseNet's dense blocks, and work out what
+            is inside them once more when the gradient needs it: less memory, more time.
+        checkpoint_every_steps: steps between two checkpoints within an epoch; 0 = none by steps.
+        checkpoint_every_minutes: minutes between two checkpoints within an epoch; 0 = none by time. The end of each
+            epoch is always one.
+        early_stopping: stop after so many validations without a better delta1; 0 = never.
+        log_every: steps between two lines of metrics.csv, each the mean of its steps.
+        loggers: beside metrics.csv, which is always written. wandb and mlflow are packages of their own.
+        pictures: validation frames that TensorBoard shows as photo, truth and prediction.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+    compile: bool | Literal["auto"] = "auto"
+    grad_checkpointing: bool = False
+    checkpoint_every_steps: int = 0
+    checkpoint_every_minutes: float = 10.0
+    early_stopping: int = 0
+    log_every: int = 10
+    loggers: list[Literal["tensorboard", "wandb", "mlflow"]] = field(default_factory=lambda: ["tensorboard"])
+    pictures: int = 4

@@ -28,6 +28,7 @@ class KerasAdam(torch.optim.Adam):
         lr: learning rate.
         betas: decay of the two moments.
         epsilon: Keras' epsilon.
+        fused: as in torch.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class KerasAdam(torch.optim.Adam):
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = KERAS_EPSILON,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, amsgrad=True)
+        super().__init__(params, lr=lr, betas=betas, amsgrad=True, fused=fused)
         for group in self.param_groups:
             # In the group, so that state_dict carries them over a restart.
             group["keras_epsilon"], group["steps"] = epsilon, 0
@@ -49,8 +51,16 @@ class KerasAdam(torch.optim.Adam):
         return super().step(closure)
 
 
-def build_optimizer(config: OptimConfig, encoder: nn.Module, decoder: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser of a recipe, over encoder and decoder with their own rates.
+def build_optimizer(
+    config: OptimConfig, encoder: nn.Module, decoder: nn.Module, *, fused: bool | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser of a recipe, over encoder and decoder with their own rates: groups 0 and 1 are the encoder's.
+
+    Args:
+        config: the optimiser's part of the recipe.
+        encoder: learns at ``lr * encoder_lr_factor``.
+        decoder: learns at ``lr``.
+        fused: one kernel for all parameters, for GPUs; None lets torch decide.
 
     Raises:
         DenseDepthError: Keras' epsilon is asked of another optimiser than Adam.
@@ -59,11 +69,14 @@ def build_optimizer(config: OptimConfig, encoder: nn.Module, decoder: nn.Module)
     if config.name == "adamw":
         if config.keras_epsilon:
             raise DenseDepthError("--optim.keras_epsilon is Adam's: set --optim.name adam, or leave it out")
-        return torch.optim.AdamW(groups)
-    return KerasAdam(groups) if config.keras_epsilon else torch.optim.Adam(groups, amsgrad=True)
+        return torch.optim.AdamW(groups, fused=fused)
+    return (
+        KerasAdam(groups, fused=fused) if config.keras_epsilon else torch.optim.Adam(groups, amsgrad=True, fused=fused)
+    )
 
 
 def _parameter_groups(config: OptimConfig, encoder: nn.Module, decoder: nn.Module) -> list[dict[str, Any]]:
+    assert config.lr != "auto", "a number by now: training.start.settled"
     groups = []
     for part, lr in ((encoder, config.lr * config.encoder_lr_factor), (decoder, config.lr)):
         weights = [p for p in part.parameters() if p.ndim > 1]

@@ -1,27 +1,93 @@
-"""The order in which frames are drawn."""
+"""The order in which frames are drawn, and who draws which: a function of (seed, epoch, batch), so that a run can go
+on from any batch without any state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from torch.utils.data import Sampler
 
+from densedepth.data import DepthDataset, Subset
 
-class EpochShuffle(Sampler[tuple[int, int]]):
-    """Every frame once an epoch, in an order drawn from (seed, epoch). Lightning calls ``set_epoch``."""
+#: Frames of a lane that are shuffled among each other when the data set lies in shards.
+WINDOW = 256
 
-    def __init__(self, length: int, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+class BatchOrder(Sampler[list[tuple[int, int]]]):
+    """Batches of (epoch, index): every frame once an epoch, less what does not fill a last batch.
+
+    Without ``groups`` an epoch is one permutation. With them (the shard of each frame) random access would read
+    every shard for every batch. Then the shards are permuted, laid end to end and cut into ``batch_size`` lanes of
+    equal length; each batch takes one frame of each lane, and frames are shuffled only within a window of a lane. So
+    each lane reads nearly in sequence, and a batch still mixes many shards.
+
+    Process ``rank`` of ``world`` takes its share of each batch (of the lanes), no frame twice. Batches are the same
+    for any number of processes.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        groups: Sequence[int] | None = None,
+    ) -> None:
+        if batch_size % world:
+            raise ValueError(f"a batch of {batch_size} cannot be shared by {world} processes")
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.rank, self.world = rank, world
+        self.groups = None if groups is None else np.asarray(groups)
+        self.epoch = self.start = 0
+        self._table = lru_cache(maxsize=1)(self._drawn)
+
+    @property
+    def batches(self) -> int:
+        """Batches of a whole epoch."""
+        return self.length // self.batch_size
+
+    def begin(self, epoch: int, start: int = 0) -> None:
+        """The next iteration draws ``epoch`` from batch ``start`` on."""
+        self.epoch, self.start = epoch, start
+
+    def indices(self, epoch: int, batch: int) -> list[int]:
+        """All frames of one batch, over all processes."""
+        return [int(index) for index in self._table(epoch)[batch]]
 
     def __len__(self) -> int:
-        return self.length
+        return self.batches - self.start
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return ((self.epoch, int(index)) for index in order)
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch, share = self.epoch, self.batch_size // self.world
+        mine = slice(self.rank * share, (self.rank + 1) * share)
+        for batch in range(self.start, self.batches):
+            yield [(epoch, index) for index in self.indices(epoch, batch)[mine]]
+
+    def _drawn(self, epoch: int) -> np.ndarray:
+        """The frames of an epoch, (batches, batch_size)."""
+        rng = np.random.default_rng((self.seed, epoch))
+        used = self.batches * self.batch_size
+        if self.groups is None:
+            return rng.permutation(self.length)[:used].reshape(self.batches, self.batch_size)
+        place = np.empty(int(self.groups.max()) + 1, dtype=np.int64)
+        shards = np.unique(self.groups)
+        place[rng.permutation(shards)] = np.arange(len(shards))
+        laid = np.argsort(place[self.groups], kind="stable")
+        # Turned by a random number of frames, so that what the last batch leaves over is not always a shard's end.
+        lanes = np.roll(laid, int(rng.integers(self.length)))[:used].reshape(self.batch_size, self.batches)
+        for lane in lanes:
+            for begin in range(0, self.batches, WINDOW):
+                rng.shuffle(lane[begin : begin + WINDOW])
+        return lanes.T
+
+
+def shard_of_each_frame(frames: DepthDataset) -> Sequence[int] | None:
+    """The attribute ``groups`` of a data set, looked up through subsets; None where frames lie anywhere."""
+    if isinstance(frames, Subset):
+        groups = shard_of_each_frame(frames.dataset)
+        return None if groups is None else [groups[index] for index in frames.indices]
+    return getattr(frames, "groups", None)

@@ -1,208 +1,286 @@
-"""The training command: recipe in, run folder out.
+"""The training command: recipe in, run folder out. docs/training.md says what a run folder holds.
 
-A run folder holds ``config.yaml`` (the resolved recipe), ``logs/`` (a csv for every start), ``last.ckpt`` (everything a
-later start needs to go on) and ``best/`` (the weights to use, see :mod:`densedepth.models.checkpoint`).
+Lightning Fabric brings devices, processes and precision. The loop is here, because a run that is killed anywhere must
+go on, bit by bit, as if it had not been: where it is are two numbers, epochs and steps done.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-from dataclasses import asdict, replace
+import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import lightning.pytorch as pl
 import torch
-import yaml
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.fabric import Fabric
+from torch import Tensor
 
 from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
-from densedepth.models import DenseDepth, WeightsUnavailableError, load_checkpoint, save_checkpoint
-from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
-from densedepth.training.loader import DepthData
-from densedepth.training.module import DepthModule
+from densedepth.models import DenseDepth, save_checkpoint
+from densedepth.training.checkpoints import Checkpoints, Loaded, reported
+from densedepth.training.deliver import deliver
+from densedepth.training.guard import LossGuard, Reported
+from densedepth.training.loader import Batch, DepthData
+from densedepth.training.logs import CSV, RunLog, picture
+from densedepth.training.parallel import build_fabric, compiles, end_others, launch, precision_of
+from densedepth.training.progress import Progress
+from densedepth.training.recipe import Recipe, takes_fields
+from densedepth.training.session import Session
+from densedepth.training.start import changes, check_same_run, first_network, identity, say, settled
+from densedepth.training.stopping import StopSignals
 
-DEFAULT_MODEL, DEFAULT_LOSS, DEFAULT_OPTIM = ModelConfig(), LossConfig(), OptimConfig()
 
+@takes_fields
+def train(recipe: Recipe) -> Path:
+    """Train by ``recipe``; returns the run folder.
 
-def train(
-    *,
-    data: DataConfig,
-    model: ModelConfig = DEFAULT_MODEL,
-    loss: LossConfig = DEFAULT_LOSS,
-    optim: OptimConfig = DEFAULT_OPTIM,
-    out: Path = Path("runs/train"),
-    epochs: int = 20,
-    max_steps: int = -1,
-    batch_size: int = 8,
-    seed: int = 0,
-    validate_every: int = 1,
-    precision: str = "32-true",
-    channels_last: bool = True,
-    select: Literal["best", "last"] = "best",
-    init_from: str | None = None,
-    fresh: bool = False,
-) -> Path:
-    """Train a network and leave its weights in OUT/best.
-
-    Args:
-        data: the frames.
-        model: the network.
-        loss: the loss.
-        optim: the optimiser.
-        out: run folder; a run that was interrupted goes on from its last checkpoint.
-        epochs: passes over the training frames.
-        max_steps: stop after so many steps; -1 = no limit.
-        batch_size: frames per step.
-        seed: of the weights, the order of the frames and the augmentation.
-        validate_every: epochs between two validations.
-        precision: Lightning's name of the arithmetic, such as 32-true or bf16-mixed.
-        channels_last: memory layout; faster for convolutions on most processors.
-        select: keep the weights with the best validation delta1, or the last ones.
-        init_from: checkpoint folder whose weights to start from, instead of ImageNet's.
-        fresh: begin anew even if the run folder holds a checkpoint.
+    Raises:
+        DenseDepthError: the recipe, the data or the disk does not allow it.
+        SystemExit: a signal ended the run; all is saved, the status is 130 or 143.
     """
-    run = out
-    pl.seed_everything(seed, workers=True, verbose=False)
-    frames = DepthData(data, batch_size, seed)
-    model, net = _from_imagenet(model) if init_from is None else _from_checkpoint(model, init_from)
-    if channels_last:
-        net = net.to(memory_format=torch.channels_last)
-    module = DepthModule(net, loss, optim)
-    resume = run / "last.ckpt"
-    if fresh:
-        resume.unlink(missing_ok=True)
-
-    recipe = {
-        "data": asdict(data),
-        "model": asdict(model),
-        "loss": asdict(loss),
-        "optim": asdict(optim),
-        "epochs": epochs,
-        "max_steps": max_steps,
-        "batch_size": batch_size,
-        "seed": seed,
-        "validate_every": validate_every,
-        "precision": precision,
-        "channels_last": channels_last,
-        "select": select,
-        "init_from": init_from,
-    }
-    run.mkdir(parents=True, exist_ok=True)
-    _write_yaml(run / "config.yaml", recipe)
-    info = {
-        "training_data": (
-            f"{data.dataset}, training part: {len(frames.train_frames)} frames, "
-            f"{len(frames.validation_frames)} more held out by scene for validation"
-        ),
-        "camera": None if frames.camera is None else frames.camera.to_dict(),
-    }
-    validates = len(frames.validation_frames) > 0
-    # Lightning's hints about other products and the hardware; the line below says what matters.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        max_steps=max_steps,
-        precision=precision,  # type: ignore[arg-type]
-        gradient_clip_val=optim.clip_norm or None,
-        check_val_every_n_epoch=validate_every,
-        num_sanity_val_steps=0,
-        limit_val_batches=None if validates else 0,
-        callbacks=[
-            SaveBest(run / "best", info, by="val_delta1" if validates and select == "best" else None),
-            ModelCheckpoint(dirpath=run, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
-            TQDMProgressBar(refresh_rate=1),
-        ],
-        logger=CSVLogger(run, name="logs"),
-        log_every_n_steps=10,
-        enable_model_summary=False,
-    )
-    print(
-        f"{len(frames.train_frames)} training and {len(frames.validation_frames)} validation frames, "
-        f"{sum(p.numel() for p in module.net.parameters()):,} parameters on {trainer.strategy.root_device}, "
-        f"run folder {run}" + (f", going on from {resume.name}" if resume.exists() else "")
-    )
-    trainer.fit(module, datamodule=frames, ckpt_path=str(resume) if resume.exists() else None)
-    print(f"weights: {run / 'best'}; next: densedepth export {run} {run / 'model.onnx'}")
-    return run
+    recipe.check()
+    torch.manual_seed(recipe.seed)
+    fabric = build_fabric(recipe)
+    data = DepthData(recipe.data, recipe.batch_size, recipe.seed)
+    recipe = settled(recipe, data, recipe.engine.devices * recipe.engine.nodes)
+    checkpoints = Checkpoints(recipe.out / "checkpoints")
+    last = None if recipe.fresh else checkpoints.load()
+    model, net = first_network(recipe.model, recipe.init_from, last)
+    engine = replace(recipe.engine, compile=compiles(recipe))
+    recipe = replace(recipe, model=model, engine=engine, precision=precision_of(recipe))
+    launch(fabric)
+    with end_others(fabric), StopSignals() as signals:
+        Run(recipe, fabric, data, net, checkpoints, signals).go(last)
+    return recipe.out
 
 
-class SaveBest(pl.Callback):
-    """Keeps the weights with the highest validation metric ``by``; without one, the newest."""
+class Run:
+    """A run in its folder: goes on from the last checkpoint, trains, validates, saves and logs."""
 
-    def __init__(self, folder: Path, info: dict[str, Any], by: str | None) -> None:
-        self.folder = folder
-        self.info = info
-        self.by = by
-        self.best = float("-inf")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
-
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self.by is None:
-            return
-        value = float(trainer.callback_metrics[self.by])
-        if value > self.best:
-            self.best = value
-            self._save(trainer, module)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self.by is None:
-            self._save(trainer, module)
-
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        # A run too short for a validation must leave weights behind, too.
-        if self.by is not None and self.best == float("-inf"):
-            self._save(trainer, module)
-
-    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        assert isinstance(module, DepthModule)
-        validation = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val_")}
-        info = {
-            **self.info,
-            "epoch": trainer.current_epoch,
-            "step": trainer.global_step,
-            "validation": validation,
-        }
-        save_checkpoint(module.best_net, self.folder, info)
-
-
-def _from_imagenet(model: ModelConfig) -> tuple[ModelConfig, DenseDepth]:
-    """The network of the recipe with a random decoder, and the recipe with ``pretrained: auto`` decided."""
-    if model.pretrained == "auto":
-        try:
-            return _from_imagenet(replace(model, pretrained=True))
-        except WeightsUnavailableError as error:
-            print(f"WARNING: the encoder starts from RANDOM weights, expect far worse depth. {error}", file=sys.stderr)
-            return _from_imagenet(replace(model, pretrained=False))
-    return model, DenseDepth(**asdict(model))
-
-
-def _from_checkpoint(model: ModelConfig, init_from: str) -> tuple[ModelConfig, DenseDepth]:
-    """The network of the recipe with the weights of ``init_from``, and the recipe without ImageNet's."""
-    model = replace(model, pretrained=False)
-    net = DenseDepth(**asdict(model))
-    other, _ = load_checkpoint(init_from)
-    ours, theirs = net.architecture.to_dict(), other.architecture.to_dict()
-    for switch, value in ours.items():
-        if theirs[switch] != value:
+    def __init__(
+        self,
+        recipe: Recipe,
+        fabric: Fabric,
+        data: DepthData,
+        net: DenseDepth,
+        checkpoints: Checkpoints,
+        signals: StopSignals,
+    ) -> None:
+        self.recipe, self.fabric, self.data, self.checkpoints, self.signals = recipe, fabric, data, checkpoints, signals
+        self.folder = recipe.out
+        self.first = fabric.is_global_zero
+        data.share(fabric.global_rank, fabric.world_size)
+        self.validates = len(data.validation_frames) > 0
+        if not self.validates and (recipe.optim.schedule == "plateau" or recipe.engine.early_stopping):
             raise DenseDepthError(
-                f"{init_from} was trained with model.{switch} = {theirs[switch]}, the recipe says {value}: "
-                "make them agree"
+                "plateau and early stopping need validation frames: set --data.validation_fraction above 0"
             )
-    net.load_state_dict(other.state_dict())
-    return model, net
+        if recipe.engine.grad_checkpointing:
+            net.encoder.checkpoint_gradients()
+        self.session = Session(recipe, fabric, net, data.steps_per_epoch)
+        self.guard = LossGuard(data, self.folder, lag=int(fabric.device.type == "cuda"), writes=self.first)
+        self.identity = identity(recipe, len(data.train_frames))
+        self.stopping = False
+
+    def go(self, last: Loaded | None) -> None:
+        """Train to the end, from the checkpoint ``last`` on if there is one."""
+        session, recipe = self.session, self.recipe
+        rows = self._resume(last)
+        self._announce(last)
+        if not session.done:
+            self._train(rows)
+        if not recipe.deliver:
+            say(f"weights: {self.folder / 'best'}; next: densedepth export {self.folder} {self.folder / 'model.onnx'}")
+        elif self.first:
+            deliver(self.folder, self.data.validation_frames, recipe.data.dataset)
+
+    def _train(self, rows: int) -> None:
+        """From here to the end; ``rows`` lines of metrics.csv hold."""
+        session, recipe = self.session, self.recipe
+        self.saved = time.monotonic(), session.step
+        self.log = RunLog(self.folder, recipe.engine.loggers, session.step, rows) if self.first else None
+        self.progress = Progress(session.step, session.total_steps, recipe.epochs, self.data.batch_size, self.first)
+        try:
+            while not session.done:
+                self._train_epoch()
+                if not self.stopping:
+                    self._end_epoch()
+                if self.stopping:
+                    self._stop()
+        finally:
+            self.progress.close()
+            if self.log:
+                self.log.close()
+
+    def _train_epoch(self) -> None:
+        """The steps of this epoch that are not done yet."""
+        session = self.session
+        session.begin_epoch()
+        first = session.step - session.epoch * session.steps_per_epoch
+        if session.at_epoch_end:
+            return  # only its validation was missing
+        for batch in self.data.train_batches(session.epoch, first):
+            report = session.train_step(batch, bool(self.signals))
+            self._note(self.guard.put(session.step - 1, report))
+            if self.stopping or session.step >= session.total_steps:
+                break
+            if self._checkpoint_is_due() and not session.at_epoch_end:
+                self._save()
+        self._note(self.guard.flush())
+
+    def _end_epoch(self) -> None:
+        """Validate if it is time, keep the weights if they are good, and make a checkpoint."""
+        session, recipe = self.session, self.recipe
+        whole = session.at_epoch_end
+        ends = session.step >= session.total_steps
+        scheduled = whole and (session.epoch + 1) % recipe.validate_every == 0
+        metrics: dict[str, float] | None = None
+        if self.validates and (scheduled or ends):
+            pictures = Pictures(recipe.engine.pictures if self.first else 0)
+            metrics = session.validate(self.data, lambda: bool(self.signals), pictures.look)
+            if metrics is None:
+                self.stopping = True
+                return
+            if session.frames_without_depth:
+                say(
+                    f"WARNING: {session.frames_without_depth} of {len(self.data.validation_frames)} validation frames "
+                    "have no pixel with depth and do not count",
+                    warning=True,
+                )
+            if self.log:
+                self.log.show(session.step, pictures.drawn)
+        better = metrics is not None and session.judge(metrics["delta1"], scheduled)
+        if whole:
+            session.epoch += 1
+        self._log_epoch(metrics)
+        if better or recipe.select == "last" or not self.validates:
+            self._keep(metrics)
+        self._save()
+        self.progress.lap()
+
+    def _note(self, reports: list[Reported]) -> None:
+        """Take what steps reported into the log, the bar and the sums."""
+        session = self.session
+        for report in reports:
+            session.sums = {
+                "loss": session.sums["loss"] + report.loss,
+                "delta1": session.sums["delta1"] + report.delta1,
+                "steps": session.sums["steps"] + 1,
+                "epoch_loss": session.sums["epoch_loss"] + report.loss,
+                "epoch_steps": session.sums["epoch_steps"] + 1,
+            }
+            self.stopping = self.stopping or report.stop
+            self.progress.step(session.epoch, report.loss, report.delta1)
+            if (report.step + 1) % self.recipe.engine.log_every == 0 and self.log:
+                self.log.write(report.step + 1, session.epoch, self._means())
+                session.sums |= {"loss": 0.0, "delta1": 0.0, "steps": 0}
+
+    def _means(self) -> dict[str, float]:
+        sums = self.session.sums
+        means = {f"train_{name}": sums[name] / sums["steps"] for name in ("loss", "delta1")}
+        return means | self.session.learning_rates | {"images_per_s": round(self.progress.images_per_second, 2)}
+
+    def _log_epoch(self, metrics: dict[str, float] | None) -> None:
+        session = self.session
+        loss = session.sums["epoch_loss"] / max(session.sums["epoch_steps"], 1)
+        session.sums |= {"epoch_loss": 0.0, "epoch_steps": 0}
+        self.progress.epoch(session.epoch, session.step, loss, metrics)
+        if self.log:
+            validation = {f"val_{name}": value for name, value in (metrics or {}).items()}
+            self.log.write(session.step, session.epoch, {"train_loss_epoch": loss, **validation})
+
+    def _checkpoint_is_due(self) -> bool:
+        engine, (since, step) = self.recipe.engine, self.saved
+        by_steps = 0 < engine.checkpoint_every_steps <= self.session.step - step
+        return by_steps or 0 < engine.checkpoint_every_minutes * 60 <= time.monotonic() - since
+
+    def _save(self) -> None:
+        """A checkpoint of here and now."""
+        self._note(self.guard.flush())
+        self.saved = time.monotonic(), self.session.step
+        if self.log:
+            state = {**self.session.state_dict(), "rows": self.log.rows}
+            state |= {"identity": self.identity, "pretrained": self.recipe.model.pretrained}
+            self.checkpoints.save(self.session.best_net, state, self._info(None))
+
+    def _keep(self, metrics: dict[str, float] | None) -> None:
+        """The weights to use, with the recipe beside them."""
+        if not self.first:
+            return
+        best = self.folder / "best"
+        with reported(f"weights {best}", "the ones before, if any, are still there"):
+            save_checkpoint(
+                self.session.best_net, best, self._info(metrics), files={"config.yaml": self.recipe.to_yaml()}
+            )
+
+    def _info(self, metrics: dict[str, float] | None) -> dict[str, Any]:
+        frames, config = self.data, self.recipe.data
+        return {
+            "training_data": (
+                f"{config.dataset}, training part: {len(frames.train_frames)} frames, "
+                f"{len(frames.validation_frames)} more held out by scene for validation"
+            ),
+            "camera": None if frames.camera is None else frames.camera.to_dict(),
+            "epoch": self.session.epoch,
+            "step": self.session.step,
+            "validation": {f"val_{name}": value for name, value in (metrics or {}).items()},
+        }
+
+    def _resume(self, last: Loaded | None) -> int:
+        """Go back to where ``last`` was made; returns the lines of metrics.csv at that time."""
+        if last is not None:
+            check_same_run(self.identity, last.state["identity"], str(self.folder))
+            self.session.load_state_dict(last.state, last.net.state_dict())
+            return int(last.state["rows"])
+        if self.recipe.fresh and self.first:
+            for name in ("checkpoints", "best", ".best-old", "tensorboard", CSV):
+                path = self.folder / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        return 0
+
+    def _announce(self, last: Loaded | None) -> None:
+        session, data = self.session, self.data
+        config, text = self.folder / "config.yaml", self.recipe.to_yaml()
+        if last is not None and config.exists() and (changed := changes(config.read_text(), text)):
+            say(f"NOTE: other than when the run was started: {', '.join(changed)}", warning=True)
+        if self.first:
+            with replacing(config) as beside:
+                beside.write_text(text)
+        parameters = sum(p.numel() for p in session.module.net.parameters())
+        processes = f" in {self.fabric.world_size} processes" if self.fabric.world_size > 1 else ""
+        going_on = f", going on from {last.folder.name}" if last else ""
+        say(
+            f"{len(data.train_frames)} training and {len(data.validation_frames)} validation frames, "
+            f"{parameters:,} parameters on {self.fabric.device}{processes} in {self.recipe.precision}, "
+            f"run folder {self.folder}{going_on}{': nothing left to do' if session.done else ''}"
+        )
+
+    def _stop(self) -> None:
+        self._save()
+        self.fabric.barrier()
+        if not self.first:
+            raise SystemExit(0)
+        say(
+            f"stopped at step {self.session.step} of {self.session.total_steps} by {self.signals.known.name}; "
+            f"all is saved in {self.folder}: the same command goes on from here",
+            warning=True,
+        )
+        raise SystemExit(128 + self.signals.known)
 
 
-def _write_yaml(path: Path, recipe: dict[str, Any]) -> None:
-    # Through JSON types: tuples would come out as python-specific tags.
-    recipe["model"]["depth_range_m"] = list(recipe["model"]["depth_range_m"])
-    with replacing(path) as beside:
-        beside.write_text(yaml.safe_dump(recipe, sort_keys=False))
+class Pictures:
+    """The first validation frames as pictures: photo, truth, prediction."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.drawn: list[Any] = []
+
+    def look(self, batch: Batch, depth_m: Tensor) -> None:
+        for image, truth_m, predicted_m in zip(batch["image"], batch["depth_m"], depth_m, strict=True):
+            if len(self.drawn) == self.wanted:
+                return
+            self.drawn.append(
+                picture(image.permute(1, 2, 0).numpy(), truth_m[0].numpy(), predicted_m[0].float().numpy())
+            )
