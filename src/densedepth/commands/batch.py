@@ -16,7 +16,7 @@ from densedepth.commands import UsageError
 from densedepth.commands.engines import Engine, on_ray
 from densedepth.commands.outputs import OUTPUTS, output_path
 from densedepth.errors import DenseDepthError
-from densedepth.io import Photo, read_photo
+from densedepth.io import read_photo
 from densedepth.runtime import load
 from densedepth.types import Camera, DepthMap
 
@@ -57,9 +57,8 @@ class Settings:
         if self.fov is not None and not 0 < self.fov < 180:
             raise UsageError(f"--fov must lie between 0 and 180 degrees, got {self.fov}")
 
-    def camera_for(self, photo: Photo) -> Camera | None:
-        """The camera that the options mean; None leaves it to EXIF or an assumption."""
-        height, width = photo.image.shape[:2]
+    def camera_for(self, width: int, height: int) -> Camera | None:
+        """The camera that the options mean for a picture of this size; None leaves it to EXIF or an assumption."""
         if self.fov is not None:
             return Camera.from_fov(width, height, self.fov)
         return None if self.focal_35mm is None else Camera.from_focal_35mm(width, height, self.focal_35mm)
@@ -98,7 +97,9 @@ class PhotoPredictor:
         if not missing:
             return Outcome(f"{file}: skipped, {_listed(targets.values())} exists", skipped=True)
         photo = read_photo(file)
-        depth = self.estimator.predict(photo, camera=self.settings.camera_for(photo), tta=self.settings.tta)
+        height, width = photo.image.shape[:2]
+        camera = self.settings.camera_for(width, height)
+        depth = self.estimator.predict(photo, camera=camera, tta=self.settings.tta)
         for name, path in missing.items():
             OUTPUTS[name][1](depth, path)
         near_m, far_m = depth.range_m or (0.0, 0.0)

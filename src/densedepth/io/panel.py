@@ -32,7 +32,7 @@ def side_by_side(depth: DepthMap, max_side: int = MAX_SIDE, cmap: str = DEFAULT_
     views = [view.resize(size, how) for view in views]
 
     width = max(len(views) * size[0], 2 * MIN_SIDE)
-    legend = _legend(width, *color_limits(depth), cmap)
+    legend = legend_bar(width, *color_limits(depth), cmap)
     sheet = Image.new("RGB", (width, size[1] + legend.height), "white")
     for place, view in enumerate(views):
         sheet.paste(view, (place * size[0], 0))
@@ -40,7 +40,7 @@ def side_by_side(depth: DepthMap, max_side: int = MAX_SIDE, cmap: str = DEFAULT_
     return sheet
 
 
-def _legend(width: int, near_m: float, far_m: float, cmap: str) -> Image.Image:
+def legend_bar(width: int, near_m: float, far_m: float, cmap: str) -> Image.Image:
     """A bar of all colours, near on the left, with depths in metres under it."""
     font_px = max(12, width // 64)
     margin, bar_px = 2 * font_px, font_px

@@ -1,0 +1,99 @@
+"""`densedepth webcam`: the depth of a camera in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densedepth.commands.batch import Settings
+from densedepth.commands.video import AUTO, checked_numbers, checked_range
+from densedepth.errors import DenseDepthError
+from densedepth.runtime import load
+
+
+def webcam(
+    device: str = "0",
+    model: str = "nyu",
+    layout: Literal["side-by-side", "overlay", "depth"] = "side-by-side",
+    range: list[float] = AUTO,
+    smoothing: float = 0.8,
+    limit: int | None = None,
+    focal_35mm: float | None = None,
+    fov: float | None = None,
+    threads: int | None = None,
+) -> int:
+    """Show the depth of a camera, in metres, until the window is closed or q is pressed.
+
+    Args:
+        device: number of the camera (0 is the first), its name, or a video file
+        model: name of a shipped model (see densedepth models), a bundle (.onnx) or a checkpoint folder
+        layout: frame beside coloured depth, both in one, or depth alone
+        range: nearest and farthest metres of the colours, e.g. 0.3 4; by default the range of the model
+        smoothing: weight of the past where nothing moves, 0 (none) to 1
+        limit: end after this many frames
+        focal_35mm: 35mm-equivalent focal length of the camera in millimetres
+        fov: horizontal field of view of the camera in degrees
+        threads: processor cores to use; all by default
+    """
+    from densedepth.runtime.video import ClipOptions, live_pictures
+
+    settings = Settings(model, [], focal_35mm, fov)
+    checked_numbers(smoothing, 1, limit)
+
+    options = ClipOptions(layout, checked_range(range), smoothing, limit, camera=settings.camera_for)
+    window = Window("densedepth webcam")
+    shown = window.show(live_pictures(device, load(model, threads=threads), options))
+    print(f"{shown} frames shown")
+    return 0
+
+
+class Window:
+    """A window that shows pictures as they come.
+
+    Raises:
+        DenseDepthError: no display, or a Python without tkinter.
+    """
+
+    def __init__(self, title: str) -> None:
+        try:
+            import tkinter
+        except ModuleNotFoundError as cause:
+            raise DenseDepthError(
+                "a window needs tkinter: install your system's python3-tk, or a Python with it"
+            ) from cause
+        try:
+            self._root = tkinter.Tk()
+        except tkinter.TclError as cause:
+            raise DenseDepthError(
+                "no display to show a window on: run it on a desktop, or record the camera and use densedepth video"
+            ) from cause
+        self._root.title(title)
+        self._label = tkinter.Label(self._root)
+        self._label.pack()
+        self._open = True
+        self._root.protocol("WM_DELETE_WINDOW", self._close)
+        self._root.bind("q", lambda event: self._close())
+
+    def show(self, pictures: Iterator[NDArray[np.uint8]]) -> int:
+        """Show all pictures, or those until the window is closed; gives their number."""
+        from PIL import Image, ImageTk
+
+        shown = 0
+        try:
+            for picture in pictures:
+                photo = ImageTk.PhotoImage(Image.fromarray(picture), master=self._root)
+                self._label.configure(image=photo)
+                self._root.update()
+                if not self._open:
+                    break
+                shown += 1
+        finally:
+            pictures.close()  # type: ignore[attr-defined]
+            self._root.destroy()
+        return shown
+
+    def _close(self) -> None:
+        self._open = False
