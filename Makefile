@@ -13,6 +13,7 @@ demo:
 
 test:
 	@scripts/venv.sh all
+	@scripts/system.sh
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 lint:

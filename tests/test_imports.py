@@ -18,7 +18,7 @@ from conftest import MakeBundle
 SOURCE = Path(densedepth.__file__).parent
 ROOMS = [
     *("errors", "types", "io", "runtime", "models", "losses", "data", "metrics"),
-    *("evaluation", "export", "training", "rooms", "serve", "cli"),
+    *("rooms", "evaluation", "export", "training", "serve", "cli"),
 ]
 ABOVE_ALL = {"cli", "commands", "__main__"}
 SIBLINGS = {"models", "losses", "data", "metrics"}
