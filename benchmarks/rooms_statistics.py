@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from densedepth.data import NyuCsv
-from densedepth.data.nyu import INSIDE_BORDER
+from densedepth.data.readers.nyu import INSIDE_BORDER
 from densedepth.rooms import FurnishedRooms, RoomsConfig, find_assets
 
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)

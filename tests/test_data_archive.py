@@ -21,7 +21,7 @@ from PIL import Image
 from conftest import write_nyu_layout, write_tiny_bundle
 from densedepth.cli import main
 from densedepth.data import Frame, NyuCsv, open_dataset
-from densedepth.data.archive import Folder, Zip, open_archive
+from densedepth.data.readers.archive import Folder, Zip, open_archive
 from densedepth.errors import DataError, DenseDepthError
 
 RANDOM = np.random.default_rng(0)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from densedepth.data import open_dataset
-from densedepth.data.depth_files import read_depth_values
-from densedepth.data.folder import Folder
+from densedepth.data.readers.depth_files import read_depth_values
+from densedepth.data.readers.folder import Folder
 from densedepth.errors import DataError
 from densedepth.types import Camera, DepthMap
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from densedepth.data import open_dataset
-from densedepth.data.hub import HubDataset
+from densedepth.data.readers.hub import HubDataset
 from densedepth.errors import DataError
 
 datasets = pytest.importorskip("datasets")

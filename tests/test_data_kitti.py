@@ -14,10 +14,10 @@ from PIL import Image
 from conftest import MakeBundle
 from densedepth.cli import main
 from densedepth.data import open_dataset
-from densedepth.data.kitti import KittiRaw, eigen_split
-from densedepth.data.kitti_depth import KittiDepth
-from densedepth.data.kitti_files import FOCAL_PX
-from densedepth.data.kitti_object import KittiObject
+from densedepth.data.readers.kitti import KittiRaw, eigen_split
+from densedepth.data.readers.kitti_depth import KittiDepth
+from densedepth.data.readers.kitti_files import FOCAL_PX
+from densedepth.data.readers.kitti_object import KittiObject
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.evaluation import PROTOCOLS, evaluate_model
 from densedepth.runtime import load

@@ -15,7 +15,7 @@ from PIL import Image
 
 from conftest import write_nyu_layout
 from densedepth.data import Frame, InMemory, NyuCsv, open_dataset, split_by_scene
-from densedepth.data.nyu import KINECT, read_nyu_depth_m
+from densedepth.data.readers.nyu import KINECT, read_nyu_depth_m
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.types import Camera
 

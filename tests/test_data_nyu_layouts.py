@@ -15,9 +15,9 @@ from PIL import Image
 from conftest import write_tiny_bundle
 from densedepth.cli import main
 from densedepth.data import open_dataset
-from densedepth.data.nyu import KINECT
-from densedepth.data.nyu_npy import NyuNpy
-from densedepth.data.nyu_sync import NyuSync
+from densedepth.data.readers.nyu import KINECT
+from densedepth.data.readers.nyu_npy import NyuNpy
+from densedepth.data.readers.nyu_sync import NyuSync
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.evaluation import protocol_for
 

@@ -18,9 +18,9 @@ import scipy.io
 from conftest import write_tiny_bundle
 from densedepth.cli import main
 from densedepth.data import open_dataset
-from densedepth.data.nyu import KINECT
-from densedepth.data.nyu_mat import FILE_NAME, NyuMat
-from densedepth.data.nyu_official import official_frames
+from densedepth.data.readers.nyu import KINECT
+from densedepth.data.readers.nyu_mat import FILE_NAME, NyuMat
+from densedepth.data.readers.nyu_official import official_frames
 from densedepth.errors import DataError
 
 RANDOM = np.random.default_rng(0)

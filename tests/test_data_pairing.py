@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from densedepth.data.pairing import Pairing, find_pairs, sort_files
+from densedepth.data.readers.pairing import Pairing, find_pairs, sort_files
 from densedepth.errors import DataError
 
 

@@ -17,8 +17,8 @@ from PIL import Image
 from conftest import write_nyu_layout
 from densedepth.cli import main
 from densedepth.data import Frame, NyuCsv, open_dataset
+from densedepth.data.readers.shards import Shards, picked
 from densedepth.data.shard_writer import SampleMaker, ShardWriter, choose_unit
-from densedepth.data.shards import Shards, picked
 from densedepth.errors import DataError
 from densedepth.types import Camera
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from densedepth.data import open_dataset
-from densedepth.data.unreal import Unreal
+from densedepth.data.readers.unreal import Unreal
 from densedepth.errors import DataError
 
 RANDOM = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import densedepth
-from densedepth.data.nyu import KINECT
+from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export import bundle as bundle_module
 from densedepth.export import export_bundle, export_checkpoint

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from densedepth.data.lidar import (
+from densedepth.data.readers.lidar import (
     LidarCamera,
     read_object_calibration,
     read_raw_calibration,

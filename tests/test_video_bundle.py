@@ -1,4 +1,4 @@
-"""The shipped model on real pictures: how steady, prompt, fast and small it is. Run with -s for the figures."""
+"""The shipped model on real pictures: how steady, prompt and small it is. Run with -s for the figures."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def photo(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.u
 
 
 @pytest.mark.parametrize("levels", [3, 8])
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_still_photo_with_sensor_noise_flickers_a_third_at_most(tmp_path: Path, number: int, levels: float) -> None:
-    rng, image = np.random.default_rng(0), photo(number, 640, 480)
+def test_a_still_photo_with_sensor_noise_flickers_a_third_at_most(tmp_path: Path, levels: float) -> None:
+    rng, image = np.random.default_rng(0), photo(0, 640, 480)
     clip = write_clip(tmp_path / "in.mov", [noisy(image, rng, levels) for _ in range(30)], codec="png")
     estimator, flicker = load("nyu"), {}
     for smoothing in (0.0, 0.8):
@@ -46,7 +45,7 @@ def test_a_still_photo_with_sensor_noise_flickers_a_third_at_most(tmp_path: Path
         convert_video(clip, tmp_path / "out.mp4", estimator, options, depth_out=tmp_path / "out.mkv")
         flicker[smoothing] = flicker_m([frame.depth.depth_m for frame in read_depth_video(tmp_path / "out.mkv")])
     factor = flicker[0.0] / flicker[0.8]
-    print(f"\nphoto {number}, noise {levels}: {1000 * flicker[0.0]:.1f} mm a frame, smoothed 1/{factor:.1f}")
+    print(f"\nnoise {levels}: {1000 * flicker[0.0]:.1f} mm a frame, smoothed 1/{factor:.1f}")
     assert factor > 3
 
 
@@ -100,16 +99,6 @@ def test_two_thousand_frames_take_no_more_memory_than_three_hundred(tiny_bundle:
     print(f"\n300 frames {peaks[0]:.0f} MiB, 2000 frames {peaks[1]:.0f} MiB")
     # The allocator settles within 2000 frames; to keep the pictures of all would take 190 MiB more.
     assert peaks[1] < peaks[0] + 60
-
-
-@pytest.mark.parametrize("size", [(320, 240), (640, 480)])
-def test_speed(tmp_path: Path, size: tuple[int, int]) -> None:
-    wide = photo(0, size[0] + 300, size[1])
-    frames = [wide[:, step : step + size[0]] for step in range(300)]
-    clip = write_clip(tmp_path / "in.mp4", frames, codec="libx264", sound="aac", rate=Fraction(30))
-    out = _command_line(clip, tmp_path / "out.mp4", "--model", "nyu", "--range", 1, 5)
-    print(f"\n{size[0]} x {size[1]}: {out.splitlines()[0].rpartition('(')[2]}")
-    assert "(300 frames" in out
 
 
 def _command_line(clip: Path, out: Path, *words: object) -> str:

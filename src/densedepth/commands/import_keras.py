@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from densedepth.data.nyu import KINECT
+from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.models import import_keras as read_keras
 from densedepth.models import save_checkpoint

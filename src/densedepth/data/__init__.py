@@ -11,7 +11,7 @@ from typing import Any, cast
 from densedepth.data.augment import AugmentConfig, augment, whole
 from densedepth.data.base import DepthDataset, Frame, InMemory, Subset, checked_frame, split_by_scene
 from densedepth.data.fill import fill_depth
-from densedepth.data.nyu import NyuCsv
+from densedepth.data.readers.nyu import NyuCsv
 from densedepth.errors import DataError
 
 __all__ = [
@@ -30,19 +30,19 @@ __all__ = [
 ]
 
 #: name -> "module:class"; the class is called as (root, split, **options). A new layout is one line here and one file
-#: beside this one.
+#: in readers/.
 DATASETS: dict[str, str] = {
-    "hf": "densedepth.data.hub:HubDataset",
-    "shards": "densedepth.data.shards:Shards",
-    "folder": "densedepth.data.folder:Folder",
-    "nyu": "densedepth.data.nyu:NyuCsv",
-    "nyu-mat": "densedepth.data.nyu_mat:NyuMat",
-    "nyu-npy": "densedepth.data.nyu_npy:NyuNpy",
-    "nyu-sync": "densedepth.data.nyu_sync:NyuSync",
-    "unreal": "densedepth.data.unreal:Unreal",
-    "kitti": "densedepth.data.kitti:KittiRaw",
-    "kitti-depth": "densedepth.data.kitti_depth:KittiDepth",
-    "kitti-object": "densedepth.data.kitti_object:KittiObject",
+    "hf": "densedepth.data.readers.hub:HubDataset",
+    "shards": "densedepth.data.readers.shards:Shards",
+    "folder": "densedepth.data.readers.folder:Folder",
+    "nyu": "densedepth.data.readers.nyu:NyuCsv",
+    "nyu-mat": "densedepth.data.readers.nyu_mat:NyuMat",
+    "nyu-npy": "densedepth.data.readers.nyu_npy:NyuNpy",
+    "nyu-sync": "densedepth.data.readers.nyu_sync:NyuSync",
+    "unreal": "densedepth.data.readers.unreal:Unreal",
+    "kitti": "densedepth.data.readers.kitti:KittiRaw",
+    "kitti-depth": "densedepth.data.readers.kitti_depth:KittiDepth",
+    "kitti-object": "densedepth.data.readers.kitti_object:KittiObject",
 }
 
 

@@ -1,4 +1,4 @@
-"""Writing the published csv layout, which :class:`densedepth.data.nyu.NyuCsv` reads.
+"""Writing the published csv layout, which :class:`densedepth.data.readers.nyu.NyuCsv` reads.
 
 ``data/nyu2_train.csv`` and ``data/nyu2_test.csv`` hold rows ``photo,depth`` such as
 ``data/nyu2_train/SCENE_out/0.jpg,data/nyu2_train/SCENE_out/0.png``. Depth is 16-bit PNG in millimetres in both parts,
@@ -19,8 +19,8 @@ from typing import Any, Literal
 from PIL import Image
 
 from densedepth.data.base import DepthDataset
-from densedepth.data.nyu_rows import CAMERA_COLUMNS, CAMERAS_FILE
 from densedepth.data.parallel import in_order, same_settings
+from densedepth.data.readers.nyu_rows import CAMERA_COLUMNS, CAMERAS_FILE
 from densedepth.errors import DataError
 from densedepth.io import replacing, save_depth
 from densedepth.io.opening import one_line

@@ -19,8 +19,8 @@ from PIL import Image
 
 from densedepth.data.base import DepthDataset, Frame
 from densedepth.data.parallel import in_order, same_settings
-from densedepth.data.shard_index import Shard, index_path, read_index, scan
-from densedepth.data.shards import picked
+from densedepth.data.readers.shard_index import Shard, index_path, read_index, scan
+from densedepth.data.readers.shards import picked
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.io import read_image, replacing
 from densedepth.io.opening import one_line

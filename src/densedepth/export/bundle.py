@@ -20,7 +20,7 @@ from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from torch import Tensor, nn
 
 from densedepth import __version__
-from densedepth.data.nyu import KINECT
+from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export.halve import store_weights_in_half
 from densedepth.io import replacing

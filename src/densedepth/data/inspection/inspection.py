@@ -13,7 +13,6 @@ import numpy as np
 
 from densedepth.data import DATASETS, open_dataset
 from densedepth.data.base import DepthDataset
-from densedepth.data.folder_index import FolderIndex, index_folder
 from densedepth.data.inspection.checks import (
     check_duplicates,
     check_holes,
@@ -27,7 +26,8 @@ from densedepth.data.inspection.findings import Finding, ranked
 from densedepth.data.inspection.layouts import FOLDER, detect, splits_of
 from densedepth.data.inspection.sources import FolderSource, Item, Pixels, ReaderSource, Source
 from densedepth.data.inspection.survey import Measured, Progress, in_threads, measure, read_or_finding
-from densedepth.data.pairing import DISPARITY_WORDS, words_of
+from densedepth.data.readers.folder_index import FolderIndex, index_folder
+from densedepth.data.readers.pairing import DISPARITY_WORDS, words_of
 from densedepth.errors import DataError, DenseDepthError
 
 #: Its root may be a name of the hub.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from densedepth.data import DATASETS
-from densedepth.data.depth_files import picture_header
-from densedepth.data.folder_index import MANIFEST
+from densedepth.data.readers.depth_files import picture_header
+from densedepth.data.readers.folder_index import MANIFEST
 
 FOLDER = "folder"
 _USUAL_SPLITS = ("train", "val", "test")

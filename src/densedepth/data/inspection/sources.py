@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from densedepth.data.base import DepthDataset
-from densedepth.data.depth_files import read_depth_values
-from densedepth.data.folder_index import FolderIndex
+from densedepth.data.readers.depth_files import read_depth_values
+from densedepth.data.readers.folder_index import FolderIndex
 from densedepth.errors import DataError
 from densedepth.io import read_image
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from densedepth.data.depth_files import picture_header
 from densedepth.data.inspection.alignment import SUSPECT, Agreement, agree, find_edges
 from densedepth.data.inspection.conventions import Conventions, sampled
 from densedepth.data.inspection.findings import Finding
 from densedepth.data.inspection.matching import Traces, traces_of
 from densedepth.data.inspection.sources import Pixels, Source
+from densedepth.data.readers.depth_files import picture_header
 from densedepth.errors import DenseDepthError
 from densedepth.io import read_image
 

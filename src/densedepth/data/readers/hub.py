@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.depth_files import DepthValues, read_depth_values
-from densedepth.data.folder import without_holes
-from densedepth.data.shards import checked_units
+from densedepth.data.readers.depth_files import DepthValues, read_depth_values
+from densedepth.data.readers.folder import without_holes
+from densedepth.data.readers.shards import checked_units
 from densedepth.errors import DataError, ImageError
 from densedepth.io import read_image
 from densedepth.io.opening import one_line

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from densedepth.data.archive import name_inside
+from densedepth.data.readers.archive import name_inside
 from densedepth.errors import DataError
 from densedepth.io.opening import one_line
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from densedepth.data.manifest import read_manifest
-from densedepth.data.pairing import find_pairs, key_of, sort_files
+from densedepth.data.readers.manifest import read_manifest
+from densedepth.data.readers.pairing import find_pairs, key_of, sort_files
 from densedepth.errors import DataError
 
 MANIFEST = "manifest.csv"

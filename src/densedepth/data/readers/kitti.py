@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.kitti_files import (
+from densedepth.data.readers.kitti_files import (
     PHOTO_SUFFIXES,
     Folders,
     Missing,
@@ -27,7 +27,7 @@ from densedepth.data.kitti_files import (
     read_kitti_depth_m,
     settle_missing,
 )
-from densedepth.data.lidar import read_raw_calibration, read_raw_camera, read_velodyne
+from densedepth.data.readers.lidar import read_raw_calibration, read_raw_camera, read_velodyne
 from densedepth.io import read_image
 from densedepth.types import Camera
 
@@ -65,7 +65,7 @@ def eigen_split(split: Literal["train", "test"]) -> list[EigenFrame]:
         DataError: another name.
     """
     check_choice("split", split, ("train", "test"))
-    text = (files("densedepth.data") / "splits" / f"kitti_eigen_{split}.txt").read_text(encoding="utf-8")
+    text = (files("densedepth.data.readers") / "splits" / f"kitti_eigen_{split}.txt").read_text(encoding="utf-8")
     frames: list[EigenFrame] = []
     for line in text.splitlines():
         if line.startswith("#"):

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from densedepth.data.archive import Archive, Folder, name_inside
+from densedepth.data.readers.archive import Archive, Folder, name_inside
 from densedepth.errors import DataError
 from densedepth.io import IMAGE_SUFFIXES
 from densedepth.types import Camera

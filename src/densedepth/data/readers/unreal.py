@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.hdf5 import Hdf5
+from densedepth.data.readers.hdf5 import Hdf5
 from densedepth.errors import DataError, ImageError
 from densedepth.io import read_image
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from densedepth.data.depth_files import DEPTH_SUFFIXES, is_deep, picture_header
+from densedepth.data.readers.depth_files import DEPTH_SUFFIXES, is_deep, picture_header
 from densedepth.errors import DataError
 from densedepth.io import IMAGE_SUFFIXES
 

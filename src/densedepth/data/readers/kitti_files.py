@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from densedepth.data.depth_files import read_depth_values
-from densedepth.data.lidar import kitti_camera
+from densedepth.data.readers.depth_files import read_depth_values
+from densedepth.data.readers.lidar import kitti_camera
 from densedepth.errors import DataError
 from densedepth.types import Camera
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.depth_files import DepthValues, read_depth_values
-from densedepth.data.folder_index import Entry, FolderIndex, index_folder
+from densedepth.data.readers.depth_files import DepthValues, read_depth_values
+from densedepth.data.readers.folder_index import Entry, FolderIndex, index_folder
 from densedepth.errors import DataError
 from densedepth.io import read_photo
 from densedepth.types import Camera
@@ -23,10 +23,10 @@ class Folder:
     """One split of a folder as a :class:`~densedepth.data.base.DepthDataset`.
 
     Pairs come from ``manifest.csv`` (columns image, depth and optionally scene, split, fx, fy, cx, cy) where there is
-    one, else from the names, see :mod:`densedepth.data.pairing`. The split comes from the manifest, from folders called
-    train and test, or from train.txt and test.txt; a folder without any is all "train". Scenes come from the manifest,
-    the first folder level, or the file names without their numbers; where none of these tells frames apart, runs of
-    neighbouring frames are the scenes.
+    one, else from the names, see :mod:`densedepth.data.readers.pairing`. The split comes from the manifest, from
+    folders called train and test, or from train.txt and test.txt; a folder without any is all "train". Scenes come from
+    the manifest, the first folder level, or the file names without their numbers; where none of these tells frames
+    apart, runs of neighbouring frames are the scenes.
 
     The camera of a frame is the first known of: the manifest, ``fov`` or ``focal_px``, the depth file (those of this
     package), the photo's EXIF data.

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.nyu import KINECT
+from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DataError
 from densedepth.io.opening import one_line
 

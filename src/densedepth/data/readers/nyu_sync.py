@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from densedepth.data.archive import name_inside
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.nyu import KINECT, inside_border, read_nyu_depth_m
+from densedepth.data.readers.archive import name_inside
+from densedepth.data.readers.nyu import KINECT, inside_border, read_nyu_depth_m
 from densedepth.errors import DataError
 from densedepth.io import read_image
 from densedepth.types import Camera

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 
-from densedepth.data.archive import Archive, Folder, open_archive
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.nyu_rows import read_cameras, read_pairs
+from densedepth.data.readers.archive import Archive, Folder, open_archive
+from densedepth.data.readers.nyu_rows import read_cameras, read_pairs
 from densedepth.errors import DataError
 from densedepth.io import read_photo
 from densedepth.io.opening import Source, label_of, one_line, open_picture

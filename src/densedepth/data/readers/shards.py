@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.depth_files import read_depth_values
-from densedepth.data.folder import without_holes
-from densedepth.data.shard_index import Shard, index_path, indexed_shards, read_json, read_member, scan
+from densedepth.data.readers.depth_files import read_depth_values
+from densedepth.data.readers.folder import without_holes
+from densedepth.data.readers.shard_index import Shard, index_path, indexed_shards, read_json, read_member, scan
 from densedepth.errors import DataError, ImageError
 from densedepth.io import read_image
 from densedepth.types import Camera
@@ -40,7 +40,7 @@ class Shards:
         groups: the number of the shard of each frame. Who draws shard by shard reads in sequence.
 
     Raises:
-        DataError: no shards there, or one that is damaged; see `densedepth.data.shard_index`.
+        DataError: no shards there, or one that is damaged; see `densedepth.data.readers.shard_index`.
     """
 
     def __init__(

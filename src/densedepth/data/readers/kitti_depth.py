@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.kitti_files import (
+from densedepth.data.readers.kitti_files import (
     DRIVE,
     PHOTO_SUFFIXES,
     Folders,
@@ -30,7 +30,7 @@ from densedepth.data.kitti_files import (
     read_kitti_depth_m,
     settle_missing,
 )
-from densedepth.data.lidar import read_raw_camera
+from densedepth.data.readers.lidar import read_raw_camera
 from densedepth.errors import DataError
 from densedepth.io import read_image
 

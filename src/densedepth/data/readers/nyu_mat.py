@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.hdf5 import Hdf5
-from densedepth.data.nyu import KINECT, inside_border
-from densedepth.data.nyu_official import official_frames, read_splits
+from densedepth.data.readers.hdf5 import Hdf5
+from densedepth.data.readers.nyu import KINECT, inside_border
+from densedepth.data.readers.nyu_official import official_frames, read_splits
 from densedepth.errors import DataError
 from densedepth.io.opening import one_line
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.kitti_files import (
+from densedepth.data.readers.kitti_files import (
     PHOTO_SUFFIXES,
     Folders,
     Missing,
@@ -20,7 +20,7 @@ from densedepth.data.kitti_files import (
     note,
     settle_missing,
 )
-from densedepth.data.lidar import read_object_calibration, read_velodyne
+from densedepth.data.readers.lidar import read_object_calibration, read_velodyne
 from densedepth.errors import DataError
 from densedepth.io import read_image
 
