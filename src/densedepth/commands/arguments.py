@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_
 
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
+from densedepth.commands import UsageError
+
 SHORT_NAMES = {"out": "-o"}
 
 
@@ -115,3 +117,15 @@ def _argument_docs(docstring: str) -> dict[str, str]:
     section = re.search(r"^(?:Args|Attributes):\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
     entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """(width, height) in pixels from text such as 320x240.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    found = re.fullmatch(r"(\d{1,5})[x*](\d{1,5})", text.strip().lower())
+    if found is None:
+        raise UsageError(f"--size must be WIDTHxHEIGHT such as 320x240, not '{text}'")
+    return int(found[1]), int(found[2])

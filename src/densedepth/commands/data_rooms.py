@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
+from densedepth.commands.arguments import picture_size
 from densedepth.data.csv_layout import begin
 from densedepth.errors import DataError
 from densedepth.rooms import FurnishedRooms, RoomsConfig, find_assets
@@ -52,7 +52,7 @@ def rooms(
     if len(fov) > 2:
         raise UsageError("--fov takes one angle or two, from and to")
     try:
-        config = RoomsConfig(*_size(size), (fov[0], fov[-1]), views_per_room)
+        config = RoomsConfig(*picture_size(size), (fov[0], fov[-1]), views_per_room)
         if not 0 <= test_fraction < 1:
             raise DataError(f"--test-fraction must be in [0, 1), got {test_fraction}")
     except DataError as error:
@@ -72,10 +72,3 @@ def rooms(
         f"{out}: {counts['train']} training and {counts['test']} test frames of {writer.rooms} rooms, {made} rendered "
         f"and {frames - made} there before; use it with --dataset nyu --root {out}"
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})[x*](\d{1,5})", text.strip().lower())
-    if found is None:
-        raise UsageError(f"--size must be WIDTHxHEIGHT such as 320x240, not '{text}'")
-    return int(found[1]), int(found[2])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
+from densedepth.commands.arguments import picture_size
 from densedepth.data.csv_layout import FrameWriter, PhotoFormat, Place, begin, spread_parts
 from densedepth.data.synth import SynthConfig, SyntheticRooms
 from densedepth.errors import DataError
@@ -49,7 +49,7 @@ def synth(
     if len(fov) > 2:
         raise UsageError("--fov takes one angle or two, from and to")
     try:
-        config = SynthConfig(*_size(size), (fov[0], fov[-1]), frames_per_scene)
+        config = SynthConfig(*picture_size(size), (fov[0], fov[-1]), frames_per_scene)
         numbers = range(-(-frames // frames_per_scene))
         parts = list(spread_parts(numbers, test_fraction))
     except DataError as error:
@@ -70,10 +70,3 @@ def synth(
         f"{out}: {counts['train']} training and {counts['test']} test frames of {len(numbers)} rooms, "
         f"{made} drawn and {frames - made} there before; use it with --dataset nyu --root {out}"
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})[x*](\d{1,5})", text.strip().lower())
-    if found is None:
-        raise UsageError(f"--size must be WIDTHxHEIGHT such as 320x240, not '{text}'")
-    return int(found[1]), int(found[2])
