@@ -49,8 +49,8 @@ def evaluate(
         options: of the data set's reader, by name, such as --options.metres_per_unit 0.001
         validation_of: instead of a part, the frames that this training run held out for validation, by the recipe in
             its folder; --root then says where the data set lies now, if it was moved
-        protocol: crop and depth limits by name: nyu-eigen (usual for nyu), nyu-densedepth, kitti-garg (usual for
-            kitti), kitti-eigen, none
+        protocol: crop and depth limits by name: nyu-eigen (usual for nyu sets), nyu-densedepth, kitti-garg (usual for
+            the kitti sets), kitti-eigen, none
         alignment: fit each prediction to its truth first: none, median (one factor) or least-squares (scale and
             shift); models of relative depth need one
         tta: average with the mirrored prediction of the mirrored photo, as the paper does
