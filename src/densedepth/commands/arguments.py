@@ -20,6 +20,9 @@ from densedepth.commands import UsageError
 
 SHORT_NAMES = {"out": "-o"}
 
+NO_OPTIONS: dict[str, Any] = {}
+"""The default of commands that take options of a data set's reader."""
+
 
 @dataclass(frozen=True)
 class Choices:

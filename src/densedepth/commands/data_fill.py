@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
+from densedepth.commands.arguments import NO_OPTIONS
 from densedepth.commands.engines import Engine, on_ray
 from densedepth.commands.processes import in_processes
 from densedepth.data import DepthDataset, Frame, open_dataset
@@ -34,7 +35,6 @@ MANIFEST = "manifest.csv"
 JOURNAL = "fill.jsonl"
 COLUMNS = ("image", "depth", "scene", "split", "fx", "fy", "cx", "cy")
 UNITS_PER_METRE_KITTI = 256
-NO_OPTIONS: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
+from densedepth.commands.arguments import NO_OPTIONS
 from densedepth.data import open_dataset
 from densedepth.data.shard_writer import SampleMaker, ShardWriter
-
-NO_OPTIONS: dict[str, Any] = {}
 
 
 def prepare(

@@ -11,14 +11,13 @@ import yaml
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
+from densedepth.commands.arguments import NO_OPTIONS
 from densedepth.data import DepthDataset, open_dataset, split_by_scene
 from densedepth.errors import DataError
 from densedepth.evaluation import Alignment, evaluate_model, protocol_for, write_report
 from densedepth.evaluation.comparison import Predictor
 from densedepth.evaluation.hf import PREFIX, load_hub
 from densedepth.runtime import load
-
-NO_OPTIONS: dict[str, Any] = {}
 
 
 def evaluate(
