@@ -30,8 +30,8 @@ from densedepth.training.module import build_loss
 from densedepth.training.optim import build_optimizer
 from densedepth.training.session import Session
 from densedepth.training.train import train
+from small_runs import HEIGHT, WIDTH, data, write_frames
 
-HEIGHT, WIDTH = 64, 96
 SCENES = ("attic_0001", "attic_0001", "den_0002", "den_0002", "den_0003a", "hall_0001", "hall_0001", "shed_0001")
 TINY = ModelConfig(encoder="test_efficientnet", decoder_width=32, pretrained=False)
 TINY_EXP = replace(TINY, output="exp")
@@ -40,24 +40,12 @@ TINY_EXP = replace(TINY, output="exp")
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight frames of slanted planes, 1 to 9 m; the darker, the deeper. One in 8 bit, with holes."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    triples: list[Any] = []
-    for number, scene in enumerate(SCENES):
-        a, b = rng.uniform(-1, 1, 2)
-        plane = a * x / WIDTH + b * y / HEIGHT
-        depth_m = 1 + 8 * (plane - plane.min()) / np.ptp(plane)
-        grey = 255 - depth_m * 25
-        photo = np.clip(grey[..., None] + rng.normal(0, 4, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
-        stored = (depth_m * 1000).astype(np.uint16)
-        if number == 1:
-            stored = np.where(x < 10, 0, depth_m / 10 * 255).astype(np.uint8)
-        triples.append((scene, photo, stored))
-    return write_nyu_layout(tmp_path_factory.mktemp("frames"), triples)
-
-
-def data(frames: Path, **changes: Any) -> DataConfig:
-    return DataConfig(**{"root": str(frames), "height": HEIGHT, "width": WIDTH, "validation_fraction": 0.25, **changes})
+    root = write_frames(tmp_path_factory.mktemp("frames"), list(SCENES))
+    path = root / "data" / "nyu2_train" / f"{SCENES[1]}_out" / "1.png"
+    depth_m = np.asarray(Image.open(path)) / 1000
+    depth_m[:, :10] = 0
+    Image.fromarray((depth_m / 10 * 255).astype(np.uint8)).save(path)
+    return root
 
 
 def run(frames: Path, out: Path, **changes: Any) -> Path:
