@@ -9,7 +9,8 @@ import pytest
 import trimesh
 
 from densedepth.errors import DepthFileError
-from densedepth.io import colorize, side_by_side, space
+from densedepth.io import colorize, side_by_side
+from densedepth.io import mesh as mesh_module
 from densedepth.io.color import DEFAULT_CMAP, color_table
 from densedepth.types import Camera, DepthMap
 
@@ -85,7 +86,7 @@ def test_glb_is_cut_at_jumps_and_stands_in_gltf_axes(tmp_path: Path) -> None:
 
 
 def test_big_meshes_are_thinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(space, "MAX_MESH_VERTICES", 100)
+    monkeypatch.setattr(mesh_module, "MAX_MESH_VERTICES", 100)
     (mesh,) = trimesh.load(step_scene(31, 47).save(tmp_path / "x.glb")).geometry.values()
     assert 50 < len(mesh.vertices) <= 100
 

@@ -14,6 +14,9 @@ from densedepth.types import DepthMap
 DEFAULT_CMAP = "google:turbo_r"
 """Near is red, far is blue: neighbouring depths differ more in hue than in a map of one colour."""
 
+STRIP = 256
+"""Rows that are coloured at a time."""
+
 
 def colorize(
     depth: DepthMap | NDArray[Any],
@@ -39,11 +42,16 @@ def colorize(
         depth = DepthMap(np.asarray(depth, dtype=np.float32))
     near_m, far_m = color_limits(depth, min_m, max_m)
     span_m = max(far_m - near_m, 1e-6)
-    position = depth.depth_m - np.float32(near_m)
-    position *= 255 / span_m
-    index = np.rint(position.clip(0, 255, out=position), out=position).astype(np.uint8)
-    rgb = color_table(cmap or DEFAULT_CMAP)[index]
-    rgb[~depth.valid] = 0
+    table = color_table(cmap or DEFAULT_CMAP)
+    rgb = np.empty((depth.height, depth.width, 3), np.uint8)
+    # In strips, so that a big picture takes little more memory than its colours.
+    for top in range(0, depth.height, STRIP):
+        strip = slice(top, top + STRIP)
+        position = depth.depth_m[strip] - np.float32(near_m)
+        position *= 255 / span_m
+        index = np.rint(position.clip(0, 255, out=position), out=position).astype(np.uint8)
+        rgb[strip] = table[index]
+        rgb[strip][~depth.valid[strip]] = 0
     return Image.fromarray(rgb)
 
 

@@ -25,11 +25,10 @@ def side_by_side(depth: DepthMap, max_side: int = MAX_SIDE, cmap: str = DEFAULT_
     scale = min(1.0, max_side / max(depth.width, depth.height))
     scale = max(scale, MIN_SIDE / max(depth.width, depth.height))
     size = max(1, round(depth.width * scale)), max(1, round(depth.height * scale))
-    views = [colorize(depth, cmap=cmap)]
-    if depth.image is not None:
-        views.insert(0, Image.fromarray(depth.image))
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
-    views = [view.resize(size, how) for view in views]
+    # One at a time: a big picture takes four bytes a pixel here.
+    views = [] if depth.image is None else [Image.fromarray(depth.image).resize(size, how)]
+    views.append(colorize(depth, cmap=cmap).resize(size, how))
 
     width = max(len(views) * size[0], 2 * MIN_SIDE)
     legend = legend_bar(width, *color_limits(depth), cmap)

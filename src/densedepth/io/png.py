@@ -19,6 +19,8 @@ from densedepth.types import DepthMap
 
 PREFIX = "densedepth."
 METRES_PER_MM = 0.001
+STRIP = 256
+"""Rows that are converted at a time."""
 
 
 def write(depth: DepthMap, path: Path) -> None:
@@ -27,20 +29,25 @@ def write(depth: DepthMap, path: Path) -> None:
     Raises:
         DepthFileError: a valid depth does not fit: over 65.535 m, or under half a millimetre.
     """
-    # float64: the product in float32 would add an error of its own to the half millimetre of rounding.
-    millimetres = np.rint(np.multiply(depth.depth_m, 1000.0, dtype=np.float64))
-    if millimetres.max() > 65535:
-        raise DepthFileError(
-            f"a depth of {depth.depth_m.max():.3f} m does not fit a 16-bit PNG in millimetres, which ends at "
-            "65.535 m; save as .npz or .tiff"
-        )
-    if np.any(depth.valid & (millimetres == 0)):
-        raise DepthFileError("a depth under 0.5 mm would become 0 (no depth) in a 16-bit PNG; save as .npz or .tiff")
+    units = np.empty(depth.depth_m.shape, np.uint16)
+    # In strips: a big picture in float64 would take more memory than all else.
+    for top in range(0, depth.height, STRIP):
+        strip = slice(top, top + STRIP)
+        # float64: the product in float32 would add an error of its own to the half millimetre of rounding.
+        millimetres = np.rint(np.multiply(depth.depth_m[strip], 1000.0, dtype=np.float64))
+        if millimetres.max() > 65535:
+            raise DepthFileError(
+                f"a depth of {depth.depth_m.max():.3f} m does not fit a 16-bit PNG in millimetres, which ends at "
+                "65.535 m; save as .npz or .tiff"
+            )
+        if np.any(depth.valid[strip] & (millimetres == 0)):
+            raise DepthFileError("a depth under 0.5 mm would be 0 (no depth) in a 16-bit PNG; save as .npz or .tiff")
+        units[strip] = millimetres
     info = PngInfo()
     for key, text in {"unit": "mm", **metadata.to_text(depth)}.items():
         info.add_text(PREFIX + key, text)
     # Level 3 is some 3 times faster than the default on depth and costs a few percent in size.
-    Image.fromarray(millimetres.astype(np.uint16)).save(path, "PNG", pnginfo=info, compress_level=3)
+    Image.fromarray(units).save(path, "PNG", pnginfo=info, compress_level=3)
 
 
 def read(path: Path, metres_per_unit: float | None) -> DepthMap:
