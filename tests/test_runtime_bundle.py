@@ -95,7 +95,7 @@ def test_load_by_name_and_path(tiny_bundle: MakeBundle, monkeypatch: pytest.Monk
 def test_load_checkpoint_goes_through_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = types.ModuleType("densedepth.export")
     made = DepthEstimator.__new__(DepthEstimator)
-    export.checkpoint_estimator = lambda path: made  # type: ignore[attr-defined]
+    export.checkpoint_estimator = lambda path, device, threads: made  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "densedepth.export", export)
     assert load(tmp_path) is made
 

@@ -131,5 +131,5 @@ def test_live_pictures_of_a_file(estimator: DepthEstimator, tmp_path: Path) -> N
 
 
 def test_no_camera_is_one_line() -> None:
-    with pytest.raises(VideoError, match=r"camera 99.*--device"):
+    with pytest.raises(VideoError, match=r"camera 99.*--source"):
         open_camera("99")

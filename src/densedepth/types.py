@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from densedepth.io.mesh import Mesh
+
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 """Diagonal of a 35 mm film frame, 43.27 mm: what "35mm-equivalent focal length" refers to."""
 
@@ -91,7 +93,10 @@ class Camera:
             raise ValueError(f"a camera needs exactly the keys {', '.join(names)}, got {values!r:.200}")
         if not all(isinstance(value, int | float) for value in values.values()):
             raise ValueError(f"camera values must be numbers, got {dict(values)!r:.200}")
-        return cls(**values)
+        try:
+            return cls(**values)
+        except OverflowError as cause:  # whole numbers of JSON have any length
+            raise ValueError(f"camera values are too large, got {dict(values)!r:.200}") from cause
 
 
 @dataclass(eq=False)
@@ -105,9 +110,12 @@ class DepthMap:
         camera_source: where the camera comes from: "given", "exif" or "assumed"; None without a camera.
         image: the picture, uint8 (H, W, 3) RGB, or None.
         model: name of the model that predicted the map, or None.
+        uncertainty_m: float32 (H, W), the expected absolute error of `depth_m` in metres, where the model says it;
+            exactly 0.0 where `valid` is False. Of the files only .npz keeps it.
 
     Raises:
-        ValueError: wrong shape or dtype, or `valid` set where the depth is not finite and positive.
+        ValueError: wrong shape or dtype, `valid` set where the depth is not finite and positive, or an expected error
+            that is not finite or negative there.
     """
 
     depth_m: NDArray[np.float32]
@@ -117,6 +125,7 @@ class DepthMap:
     camera_source: str | None = None
     image: NDArray[np.uint8] | None = None
     model: str | None = None
+    uncertainty_m: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         _check_array("depth_m", self.depth_m, np.float32, (None, None))
@@ -129,6 +138,12 @@ class DepthMap:
             raise ValueError("valid is set at pixels whose depth is not finite and positive")
         if np.any(self.depth_m[~self.valid]):
             self.depth_m = np.where(self.valid, self.depth_m, np.float32(0))
+        if self.uncertainty_m is not None:
+            _check_array("uncertainty_m", self.uncertainty_m, np.float32, shape)
+            if not np.all(np.isfinite(self.uncertainty_m) & (self.uncertainty_m >= 0), where=self.valid):
+                raise ValueError("uncertainty_m must be finite and not negative where the depth is valid")
+            if np.any(self.uncertainty_m[~self.valid]):
+                self.uncertainty_m = np.where(self.valid, self.uncertainty_m, np.float32(0))
         if self.image is not None:
             _check_array("image", self.image, np.uint8, (*shape, 3))
         if self.camera is not None and (self.camera.height, self.camera.width) != shape:
@@ -189,6 +204,24 @@ class DepthMap:
         np.multiply(z, y_over_z[:, None], out=xyz_m[..., 1], casting="same_kind")
         xyz_m[..., 2] = z
         return xyz_m
+
+    def normals(self) -> NDArray[np.float32]:
+        """Unit normals (H, W, 3) towards the camera, in its axes: see `densedepth.io.surface.normals`."""
+        from densedepth.io.surface import normals
+
+        return normals(self)
+
+    def without_flying_pixels(self, grazing_deg: float = 5.0) -> DepthMap:
+        """The map less the pixels between two surfaces: see `densedepth.io.surface.flying_pixels`."""
+        from densedepth.io.surface import without_flying_pixels
+
+        return without_flying_pixels(self, grazing_deg)
+
+    def mesh(self, *, grazing_deg: float = 5.0, step: int | None = None) -> Mesh:
+        """The visible surfaces as triangles in camera axes: see `densedepth.io.mesh.make_mesh`."""
+        from densedepth.io.mesh import make_mesh
+
+        return make_mesh(self, grazing_deg=grazing_deg, step=step)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> Path:
         """Write the map in the format its suffix names: see `densedepth.io.save_depth`."""

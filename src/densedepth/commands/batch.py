@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
-from densedepth.commands.engines import Engine, on_ray
-from densedepth.commands.outputs import OUTPUTS, output_path
+from densedepth.commands.engines import Budget, Engine, in_threads, on_ray
+from densedepth.commands.outputs import OUTPUTS, SpaceOptions, output_path
 from densedepth.errors import DenseDepthError
-from densedepth.io import read_photo
+from densedepth.io import CameraChoice, read_photo
+from densedepth.io.opening import open_picture
 from densedepth.runtime import load
-from densedepth.types import Camera, DepthMap
+from densedepth.runtime.devices import AUTO, cores
+from densedepth.runtime.tiling import MOST, Tiles
+from densedepth.runtime.upsampling import Upsampling
+from densedepth.types import DepthMap
 
 Job = tuple[Path, Path]
 """A photo, and the path of its results without their endings."""
+
+MAX_IN_WORK = 8
+PIXELS_IN_WORK = 50_000_000
+"""Photos that are worked on at the same time have no more pixels than this together, which take about a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -31,37 +38,33 @@ class Settings:
     Attributes:
         model: name, bundle or checkpoint folder.
         formats: names in `OUTPUTS`.
-        focal_35mm: 35mm-equivalent focal length in millimetres, where the user knows it.
-        fov: horizontal field of view in degrees, where the user knows it.
+        camera: what the user says about the camera.
         tta: average with the mirrored photo.
         overwrite: replace results that exist.
-        threads: cores for one prediction.
+        threads: cores for one prediction; None shares them out among the photos in work.
+        space: how points and meshes are written.
+        device: what runs the model.
+        tiles: how many times as fine the network sees a photo, or "auto".
+        upsample: how depth comes to the photo's size.
 
     Raises:
-        UsageError: both say the camera, or one is out of range.
+        UsageError: a number of tiles that is none.
     """
 
     model: str
     formats: list[str]
-    focal_35mm: float | None = None
-    fov: float | None = None
+    camera: CameraChoice = field(default_factory=CameraChoice)
     tta: bool = False
     overwrite: bool = False
     threads: int | None = None
+    space: SpaceOptions = field(default_factory=SpaceOptions)
+    device: str = AUTO
+    tiles: Tiles = 1
+    upsample: Upsampling = "guided"
 
     def __post_init__(self) -> None:
-        if self.focal_35mm is not None and self.fov is not None:
-            raise UsageError("--focal-35mm and --fov say the same thing: give one of them")
-        if self.focal_35mm is not None and not (math.isfinite(self.focal_35mm) and self.focal_35mm > 0):
-            raise UsageError(f"--focal-35mm must be positive millimetres, got {self.focal_35mm}")
-        if self.fov is not None and not 0 < self.fov < 180:
-            raise UsageError(f"--fov must lie between 0 and 180 degrees, got {self.fov}")
-
-    def camera_for(self, width: int, height: int) -> Camera | None:
-        """The camera that the options mean for a picture of this size; None leaves it to EXIF or an assumption."""
-        if self.fov is not None:
-            return Camera.from_fov(width, height, self.fov)
-        return None if self.focal_35mm is None else Camera.from_focal_35mm(width, height, self.focal_35mm)
+        if self.tiles != "auto" and not 1 <= self.tiles <= MOST:
+            raise UsageError(f"--tiles must be auto or a whole number from 1 to {MOST}, got {self.tiles}")
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,19 @@ class Outcome:
     skipped: bool = False
     range_m: tuple[float, float] | None = None
     assumed_35mm: float | None = None
+    device: str | None = None
 
 
 class PhotoPredictor:
-    """Predicts photo after photo with one model; what can go wrong with a photo is in its outcome."""
+    """Predicts photos with one model; what can go wrong with a photo is in its outcome.
+
+    Several threads may call it: where photos are large, some wait, so that memory stays bounded.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.estimator = load(settings.model, threads=settings.threads)
+        self.estimator = load(settings.model, device=settings.device, threads=settings.threads)
+        self._budget = Budget(PIXELS_IN_WORK)
 
     def __call__(self, job: Job) -> Outcome:
         file, stem = job
@@ -96,32 +104,59 @@ class PhotoPredictor:
         missing = {name: path for name, path in targets.items() if self.settings.overwrite or not path.exists()}
         if not missing:
             return Outcome(f"{file}: skipped, {_listed(targets.values())} exists", skipped=True)
+        with open_picture(file) as picture:
+            pixels = picture.width * picture.height
+        with self._budget.spent(pixels):
+            return self._predicted(file, missing, started_s)
+
+    def _predicted(self, file: Path, missing: dict[str, Path], started_s: float) -> Outcome:
         photo = read_photo(file)
         height, width = photo.image.shape[:2]
-        camera = self.settings.camera_for(width, height)
-        depth = self.estimator.predict(photo, camera=camera, tta=self.settings.tta)
+        camera = self.settings.camera.camera_for(width, height)
+        depth = self.estimator.predict(
+            photo,
+            camera=camera,
+            tta=self.settings.tta,
+            tiles=self.settings.tiles,
+            upsample=self.settings.upsample,
+            progress=partial(tqdm, unit="tile", desc=file.name, file=sys.stderr, leave=False, disable=None),
+        )
         for name, path in missing.items():
-            OUTPUTS[name][1](depth, path)
+            OUTPUTS[name][1](depth, path, self.settings.space)
         near_m, far_m = depth.range_m or (0.0, 0.0)
         seconds = time.perf_counter() - started_s
         return Outcome(
             f"{file} -> {_listed(missing.values())}  ({near_m:.2f} to {far_m:.2f} m, {seconds:.1f} s)",
             range_m=depth.range_m,
             assumed_35mm=_assumed_35mm(depth),
+            device=self.estimator.device,
         )
 
 
 def predict_all(settings: Settings, jobs: list[Job], tally: Tally, engine: Engine = "local", workers: int = 0) -> None:
-    """Predict every photo; a line for each, failures on stderr."""
+    """Predict every photo; a line for each, failures and the device on stderr.
+
+    On this machine each of `workers` threads (0: one for each core, but not more than eight) reads, predicts and
+    writes a photo of its own, which keeps the cores busier than stages that wait for each other.
+    """
     outcomes: Iterable[Outcome]
-    if engine == "ray":
+    if engine == "ray":  # each of its workers has one core
+        settings = replace(settings, threads=settings.threads or 1)
         outcomes = (outcome for _, outcome in on_ray(partial(PhotoPredictor, settings), jobs, workers))
     else:
-        outcomes = map(PhotoPredictor(settings), jobs)
+        workers = workers or min(MAX_IN_WORK, max(1, cores() // (settings.threads or 1)))
+        workers = min(workers, len(jobs))
+        if workers > 1 and settings.threads is None:
+            settings = replace(settings, threads=max(1, cores() // workers))
+        outcomes = in_threads(PhotoPredictor(settings), jobs, workers)
     # None: a bar on a terminal, nothing in a log file.
     quiet = None if len(jobs) > 1 else True
+    devices: set[str | None] = {None}
     for outcome in tqdm(outcomes, total=len(jobs), unit="photo", file=sys.stderr, disable=quiet):
         tally.add(outcome)
+        if outcome.device not in devices:
+            devices.add(outcome.device)
+            tqdm.write(f"device: {outcome.device}", file=sys.stderr)
         tqdm.write(outcome.line, file=sys.stderr if outcome.failed else sys.stdout)
 
 
@@ -164,7 +199,7 @@ class Tally:
         if self.assumed:
             line += (
                 f"\ncamera unknown for {self.assumed}: a 35mm-equivalent focal length of "
-                f"{self.assumed_35mm:.0f} mm assumed; --focal-35mm or --fov sets it"
+                f"{self.assumed_35mm:.0f} mm assumed; --camera, --fov or --focal-35mm sets it"
             )
         return line
 

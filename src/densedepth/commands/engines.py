@@ -1,14 +1,18 @@
-"""Many jobs on a cluster, through Ray Data.
+"""Many jobs at the same time: in threads of this process, or on a cluster through Ray Data.
 
-A job must leave its result in a file that appears whole or not at all, and skip what is there. Then a worker that is
-killed loses nothing: Ray does its jobs again, and so does the same command given once more.
+On a cluster, a job must leave its result in a file that appears whole or not at all, and skip what is there. Then a
+worker that is killed loses nothing: Ray does its jobs again, and so does the same command given once more.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 Engine = Literal["local", "ray"]
@@ -19,6 +23,49 @@ Result = TypeVar("Result")
 BLOCKS_PER_WORKER = 8
 MAX_JOBS_PER_BLOCK = 100
 """Jobs travel in blocks, and the block of a killed worker is done again: small enough to repeat little."""
+
+
+class Budget:
+    """So much and no more is spent at the same time; what alone is more than that has to wait until it is alone."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._spent = limit, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def spent(self, amount: int) -> Iterator[None]:
+        """Wait until `amount` is left, and give it back in the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._spent == 0 or self._spent + amount <= self._limit)
+            self._spent += amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._spent -= amount
+                self._changed.notify_all()
+
+
+def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
+    """The results of jobs in their order, worked out by so many threads.
+
+    Jobs are begun as results are taken: there are never more than twice as many as threads between the two. When the
+    taker stops, jobs in work are finished and no others are begun.
+    """
+    if workers <= 1:
+        yield from map(work, jobs)
+        return
+    pool = ThreadPoolExecutor(workers, "densedepth")
+    begun: deque[Future[Result]] = deque()
+    try:
+        for job in jobs:
+            begun.append(pool.submit(work, job))
+            if len(begun) == 2 * workers:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def on_ray(

@@ -3,25 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from densedepth.io import WRITERS, replacing, side_by_side
+from densedepth.commands import UsageError
+from densedepth.io import WRITERS, replacing, save_mesh, save_points, side_by_side
+from densedepth.io.surface import GRAZING_DEG
 from densedepth.types import DepthMap
 
 
-def _write_color(depth: DepthMap, path: Path) -> None:
+@dataclass(frozen=True)
+class SpaceOptions:
+    """How points and meshes are written.
+
+    Attributes:
+        flying_pixels: degrees; see `densedepth.io.surface.flying_pixels`.
+        normals: points have normals.
+        mesh_step: every n-th row and column; 0 chooses.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+
+    flying_pixels: float = GRAZING_DEG
+    normals: bool = False
+    mesh_step: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.flying_pixels < 90:
+            raise UsageError(f"--flying-pixels must lie between 0 and 90 degrees, got {self.flying_pixels:g}")
+        if self.mesh_step < 0:
+            raise UsageError(f"--mesh-step must not be negative, got {self.mesh_step}")
+
+
+def _write_color(depth: DepthMap, path: Path, options: SpaceOptions) -> None:
     with replacing(path) as temporary:
-        side_by_side(depth).save(temporary, "PNG")
+        # Level 4 takes less than half the time of the default, for a file 4 % larger.
+        side_by_side(depth).save(temporary, "PNG", compress_level=4)
 
 
-def _write_depth(depth: DepthMap, path: Path) -> None:
+def _write_depth(depth: DepthMap, path: Path, options: SpaceOptions) -> None:
     depth.save(path)
 
 
-OUTPUTS: dict[str, tuple[str, Callable[[DepthMap, Path], None]]] = {
+def _write_points(depth: DepthMap, path: Path, options: SpaceOptions) -> None:
+    save_points(depth, path, grazing_deg=options.flying_pixels, normals=options.normals)
+
+
+def _write_mesh(depth: DepthMap, path: Path, options: SpaceOptions) -> None:
+    save_mesh(depth, path, grazing_deg=options.flying_pixels, step=options.mesh_step or None)
+
+
+OUTPUTS: dict[str, tuple[str, Callable[[DepthMap, Path, SpaceOptions], None]]] = {
     "png16": ("_depth.png", _write_depth),
     "color": ("_depth_color.png", _write_color),
     **{suffix[1:]: (f"_depth{suffix}", _write_depth) for suffix in WRITERS if suffix not in (".png", ".tif")},
+    "ply": ("_depth.ply", _write_points),
+    "glb": ("_depth.glb", _write_mesh),
+    "points-glb": ("_points.glb", _write_points),
+    "mesh-ply": ("_mesh.ply", _write_mesh),
 }
 """Name of a format to (ending of the file name, writer): what `io` can save, and the picture to look at."""
 

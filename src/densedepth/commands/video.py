@@ -14,8 +14,9 @@ from typing import Literal
 from tqdm import tqdm
 
 from densedepth.commands import UsageError
-from densedepth.commands.batch import Settings
+from densedepth.commands.cameras import NO_NUMBERS, camera_choice
 from densedepth.runtime import load
+from densedepth.runtime.devices import AUTO as AUTO_DEVICE
 
 AUTO: list[float] = []
 INTERRUPTED = 130
@@ -33,8 +34,12 @@ def video(
     every: int = 1,
     limit: int | None = None,
     overwrite: bool = False,
-    focal_35mm: float | None = None,
+    camera: str | None = None,
     fov: float | None = None,
+    focal_35mm: float | None = None,
+    focal_px: float | None = None,
+    intrinsics: list[float] = NO_NUMBERS,
+    device: str = AUTO_DEVICE,
     threads: int | None = None,
 ) -> int:
     """Predict the depth of a video, in metres.
@@ -46,20 +51,24 @@ def video(
         input: the video
         out: result, .mp4, .m4v, .mov or .mkv
         depth_out: also write the depth itself: .mkv, 16-bit millimetres, lossless (FFV1)
-        model: name of a shipped model (see densedepth models), a bundle (.onnx) or a checkpoint folder
+        model: name of a shipped model (see densedepth models), a bundle (.onnx), a checkpoint folder, or hf:user/repo
         layout: frame beside coloured depth, both in one, or depth alone
         range: nearest and farthest metres of the colours, e.g. 0.5 8; by default some frames are looked at first
         smoothing: weight of the past where nothing moves, 0 (none) to 1; it starts anew at cuts
         every: only each n-th frame
         limit: at most this many frames
         overwrite: replace results that exist
-        focal_35mm: 35mm-equivalent focal length of the camera in millimetres
+        camera: name of the camera, see densedepth predict --help
         fov: horizontal field of view of the camera in degrees
+        focal_35mm: 35mm-equivalent focal length of the camera in millimetres
+        focal_px: focal length of the camera in pixels of the upright frame
+        intrinsics: fx fy cx cy of the camera in pixels of the upright frame, also followed by width height
+        device: what runs the model, see densedepth predict --help
         threads: processor cores to use for one frame; all by default
     """
     from densedepth.runtime.video import VIDEO_SUFFIXES, ClipOptions, convert_video
 
-    settings = Settings(model, [], focal_35mm, fov)
+    chosen = camera_choice(camera, fov, focal_35mm, focal_px, intrinsics)
     checked_numbers(smoothing, every, limit)
     range_m = checked_range(range)
     _check_outputs(input, out, VIDEO_SUFFIXES, overwrite)
@@ -68,8 +77,9 @@ def video(
         if depth_out.absolute() == out.absolute():
             raise UsageError("--out and --depth-out name the same file: give two")
 
-    options = ClipOptions(layout, range_m, smoothing, limit, every, settings.camera_for)
-    estimator = load(model, threads=threads)
+    options = ClipOptions(layout, range_m, smoothing, limit, every, chosen.camera_for)
+    estimator = load(model, device=device, threads=threads)
+    print(f"device: {estimator.device}", file=sys.stderr)
     with _interruptible() as interrupted, tqdm(unit="frame", file=sys.stderr, disable=None, leave=False) as bar:
 
         def progress(done: int, total: int | None) -> None:
@@ -95,7 +105,7 @@ def video(
     if result.assumed_35mm is not None:
         print(
             f"camera unknown: a 35mm-equivalent focal length of {result.assumed_35mm:.0f} mm assumed; "
-            "--focal-35mm or --fov sets it"
+            "--camera, --fov or --focal-35mm sets it"
         )
     if result.interrupted:
         print(f"interrupted: {names} is complete up to there and can be played", file=sys.stderr)

@@ -2,50 +2,62 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densedepth.commands.batch import Settings
+from densedepth.commands.cameras import NO_NUMBERS, camera_choice
 from densedepth.commands.video import AUTO, checked_numbers, checked_range
 from densedepth.errors import DenseDepthError
 from densedepth.runtime import load
+from densedepth.runtime.devices import AUTO as AUTO_DEVICE
 
 
 def webcam(
-    device: str = "0",
+    source: str = "0",
     model: str = "nyu",
     layout: Literal["side-by-side", "overlay", "depth"] = "side-by-side",
     range: list[float] = AUTO,
     smoothing: float = 0.8,
     limit: int | None = None,
-    focal_35mm: float | None = None,
+    camera: str | None = None,
     fov: float | None = None,
+    focal_35mm: float | None = None,
+    focal_px: float | None = None,
+    intrinsics: list[float] = NO_NUMBERS,
+    device: str = AUTO_DEVICE,
     threads: int | None = None,
 ) -> int:
     """Show the depth of a camera, in metres, until the window is closed or q is pressed.
 
     Args:
-        device: number of the camera (0 is the first), its name, or a video file
-        model: name of a shipped model (see densedepth models), a bundle (.onnx) or a checkpoint folder
+        source: number of the camera (0 is the first), its name, or a video file
+        model: name of a shipped model (see densedepth models), a bundle (.onnx), a checkpoint folder, or hf:user/repo
         layout: frame beside coloured depth, both in one, or depth alone
         range: nearest and farthest metres of the colours, e.g. 0.3 4; by default the range of the model
         smoothing: weight of the past where nothing moves, 0 (none) to 1
         limit: end after this many frames
-        focal_35mm: 35mm-equivalent focal length of the camera in millimetres
+        camera: name of the camera, see densedepth predict --help
         fov: horizontal field of view of the camera in degrees
+        focal_35mm: 35mm-equivalent focal length of the camera in millimetres
+        focal_px: focal length of the camera in pixels of the upright frame
+        intrinsics: fx fy cx cy of the camera in pixels of the upright frame, also followed by width height
+        device: what runs the model, see densedepth predict --help
         threads: processor cores to use; all by default
     """
     from densedepth.runtime.video import ClipOptions, live_pictures
 
-    settings = Settings(model, [], focal_35mm, fov)
+    chosen = camera_choice(camera, fov, focal_35mm, focal_px, intrinsics)
     checked_numbers(smoothing, 1, limit)
 
-    options = ClipOptions(layout, checked_range(range), smoothing, limit, camera=settings.camera_for)
+    options = ClipOptions(layout, checked_range(range), smoothing, limit, camera=chosen.camera_for)
     window = Window("densedepth webcam")
-    shown = window.show(live_pictures(device, load(model, threads=threads), options))
+    estimator = load(model, device=device, threads=threads)
+    print(f"device: {estimator.device}", file=sys.stderr)
+    shown = window.show(live_pictures(source, estimator, options))
     print(f"{shown} frames shown")
     return 0
 

@@ -3,6 +3,7 @@
 from densedepth.runtime.bundle import Bundle
 from densedepth.runtime.card import Card, InputCamera, read_card
 from densedepth.runtime.estimator import DepthEstimator, Network
+from densedepth.runtime.network import Prediction
 from densedepth.runtime.zoo import available, load
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DepthEstimator",
     "InputCamera",
     "Network",
+    "Prediction",
     "available",
     "load",
     "read_card",

@@ -10,14 +10,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from densedepth.errors import BundleError
-from densedepth.runtime.onnx_metadata import read_metadata
+from densedepth.errors import BundleError, NoBundleError
+from densedepth.runtime.ir_metadata import read_ir_card
+from densedepth.runtime.onnx_metadata import external_files, read_metadata
 from densedepth.types import FILM_DIAGONAL_MM
 
 CARD_KEY = "densedepth_card"
 """Name of the ONNX metadata property that holds the card as JSON."""
 
 CARD_FORMAT = 1
+
+MAX_INPUT_SIDE = 8192
+"""Photos are brought to the size of the training images: a card cannot ask for all the memory there is."""
+MAX_DEPTH_M = 1e6
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class InputCamera:
     def __post_init__(self) -> None:
         if not all(math.isfinite(value) and value > 0 for value in (self.width, self.height, self.focal_px)):
             raise ValueError(f"input width, height and focal_px must be positive, got {self}")
+        if self.width % 1 or self.height % 1 or max(self.width, self.height) > MAX_INPUT_SIDE:
+            raise ValueError(f"input width and height must be whole and at most {MAX_INPUT_SIDE}, got {self}")
 
     @property
     def diagonal_px(self) -> float:
@@ -67,6 +74,16 @@ class Card:
     created_with: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        near_m, far_m = self.depth_range_m
+        if not 0 < near_m < far_m <= MAX_DEPTH_M:
+            raise ValueError(f"depth_range_m must be two depths, the nearer first, got {near_m:g} and {far_m:g} m")
+        texts = (self.name, self.license, self.encoder, self.training_data, self.created_with)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("name, license, encoder, training_data and created_with must be texts")
+        if not isinstance(self.metrics, list) or not all(isinstance(result, dict) for result in self.metrics):
+            raise ValueError("metrics must be a list of objects")
+
     def to_json(self) -> str:
         """The card as it stands in a bundle."""
         values = asdict(self)
@@ -79,9 +96,12 @@ class Card:
 
         Raises:
             ValueError: not a card, a card of another format number, or one without a name, input or depth
-                range.
+                range, or with ones that cannot be.
         """
-        values = json.loads(text)
+        try:
+            values = json.loads(text)
+        except RecursionError as cause:
+            raise ValueError("it is nested too deeply") from cause
         if not isinstance(values, Mapping):
             raise ValueError("the card is not a JSON object")
         values = dict(values)
@@ -93,7 +113,7 @@ class Card:
             near_m, far_m = known["depth_range_m"]
             known["depth_range_m"] = (float(near_m), float(far_m))
             return cls(**known, extra=values)
-        except (TypeError, KeyError) as cause:
+        except (TypeError, KeyError, OverflowError) as cause:
             raise ValueError(f"the card is incomplete: {cause}") from cause
 
 
@@ -101,17 +121,26 @@ def read_card(path: str | PathLike[str]) -> Card:
     """Read the card of a bundle without loading the network.
 
     Raises:
-        BundleError: missing, damaged, no ONNX file, without a card, or with a card we cannot read.
+        NoBundleError: an ONNX file without a card.
+        BundleError: missing, damaged, no ONNX file, with weights in other files, or with a card we cannot read.
     """
     path = Path(path)
     if not path.is_file():
-        raise BundleError(f"{path}: no such file; give a bundle (.onnx)")
+        raise BundleError(f"{path}: no such file; give a bundle (.onnx or .xml)")
+    openvino = path.suffix == ".xml"
+    if openvino and not path.with_suffix(".bin").is_file():
+        raise BundleError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it; copy both files")
     try:
-        text = read_metadata(path).get(CARD_KEY)
+        text = read_ir_card(path) if openvino else read_metadata(path).get(CARD_KEY)
+        elsewhere = [] if openvino else external_files(path)
     except (ValueError, OSError) as cause:
-        raise BundleError(f"{path}: damaged or not an ONNX file ({cause}); get a whole copy") from cause
+        kind = "OpenVINO" if openvino else "ONNX"
+        raise BundleError(f"{path}: damaged or not an {kind} file ({cause}); get a whole copy") from cause
     if text is None:
-        raise BundleError(f"{path}: no densedepth card in it; make bundles with `densedepth export`")
+        raise NoBundleError(f"{path}: no densedepth card in it; make bundles with `densedepth export`")
+    if elsewhere:
+        # onnxruntime would read any file that such a path leads to.
+        raise BundleError(f"{path}: keeps weights in another file ({elsewhere[0][:100]!r}); a bundle is one file")
     try:
         return Card.from_json(text)
     except ValueError as cause:

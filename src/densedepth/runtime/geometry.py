@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from densedepth.errors import ImageError
-from densedepth.runtime.bundle import MIN_SIDE
 from densedepth.runtime.card import InputCamera
+from densedepth.runtime.network import MIN_SIDE
 from densedepth.types import Camera
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from densedepth.runtime.estimator import DepthEstimator
 from densedepth.runtime.geometry import assumed_camera, depth_scale, working_size
 from densedepth.runtime.video.opening import open_video
-from densedepth.runtime.video.reading import upright_rgb
+from densedepth.runtime.video.reading import moving_stream, upright_rgb
 from densedepth.runtime.video.smoothing import TemporalFilter
 from densedepth.types import Camera
 
@@ -100,8 +100,7 @@ def _samples(path: Path, until_s: float | None) -> Iterator[NDArray[np.uint8]]:
     """Frames at evenly spaced times."""
     container = open_video(path)
     try:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stream = moving_stream(container, str(path))
         if not container.duration:
             return
         length_s = container.duration / av.time_base
@@ -110,18 +109,18 @@ def _samples(path: Path, until_s: float | None) -> Iterator[NDArray[np.uint8]]:
         for number in range(SAMPLES):
             frame = _frame_at(container, stream, start_s + (number + 0.5) / SAMPLES * length_s)
             if frame is not None:
-                yield upright_rgb(frame, stream.sample_aspect_ratio)
+                yield frame
     finally:
         container.close()
 
 
-def _frame_at(container: Any, stream: Any, time_s: float) -> Any:
-    """The first frame at or after a time, or None."""
+def _frame_at(container: Any, stream: Any, time_s: float) -> NDArray[np.uint8] | None:
+    """The first frame at or after a time, upright, or None."""
     try:
         container.seek(int(time_s * av.time_base))
         for frame in container.decode(stream):
             if frame.time is None or frame.time >= time_s:
-                return frame
+                return upright_rgb(frame, stream.sample_aspect_ratio)
     except av.FFmpegError:
         pass
     return None

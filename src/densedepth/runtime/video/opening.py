@@ -38,7 +38,11 @@ def open_video(path: Path) -> Any:
     try:
         # A playlist inside an untrusted file may name hosts: nothing is fetched from a network. The absolute path
         # keeps FFmpeg from taking "a:b.mp4" for a protocol.
-        container = av.open(str(path.absolute()), container_options={"protocol_whitelist": "file"})
+        container = av.open(
+            str(path.absolute()),
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",  # titles in old encodings
+        )
     except (av.FFmpegError, OSError, ValueError) as cause:
         why = getattr(cause, "strerror", None) or cause
         raise VideoError(f"{path}: not a video we can read, or cut short ({why}); give an MP4, MOV or MKV") from cause
@@ -58,7 +62,7 @@ def open_camera(device: str) -> Any:
     """
     kind = CAMERA_FORMATS.get(sys.platform)
     if kind is None:
-        raise VideoError(f"cameras of {sys.platform} are not known; give a video file as --device")
+        raise VideoError(f"cameras of {sys.platform} are not known; give a video file as --source")
     name = device
     if device.isdecimal() and kind == "v4l2":
         name = f"/dev/video{device}"
@@ -70,7 +74,7 @@ def open_camera(device: str) -> Any:
         why = getattr(cause, "strerror", None) or cause
         raise VideoError(
             f"camera {device} ({name}): cannot be opened ({why}); plug it in, close other programs that use it, "
-            "or name another with --device"
+            "or name another with --source"
         ) from cause
 
 
@@ -81,6 +85,6 @@ def _dshow_name(device: str) -> str:
     names = [info.name for info in av.enumerate_input_devices("dshow") if "video" in info.media_types]
     if int(device) >= len(names):
         raise VideoError(
-            f"camera {device}: there are {len(names)} ({', '.join(names) or 'none'}); give --device 0 or a name"
+            f"camera {device}: there are {len(names)} ({', '.join(names) or 'none'}); give --source 0 or a name"
         )
     return names[int(device)]

@@ -19,6 +19,9 @@ from densedepth.runtime.video.opening import VideoError
 ASSUMED_RATE = Fraction(25)
 """Images per second where a file does not say: only used for frames without a time of their own."""
 
+MAX_PIXELS = 100_000_000
+"""Of one frame: three times as many as 8K has. A damaged header may say any number."""
+
 _HD_HEIGHT = 720
 _UNSPECIFIED_COLORSPACE = 2
 _SLACK_S = 0.5
@@ -71,15 +74,7 @@ class VideoReader:
         """
         self.container, self.label = container, label
         self.limit, self.every = limit, every
-        moving = [stream for stream in container.streams.video if not _is_cover(stream)]
-        if not moving:
-            kinds = "only sound" if container.streams.audio else "neither picture nor sound"
-            raise VideoError(f"{label}: no video in it, {kinds}; give a video")
-        self._stream = moving[0]
-        if self._stream.codec_context is None:
-            raise VideoError(f"{label}: this FFmpeg cannot decode its kind of video; convert it to H.264 first")
-        # Decoding on several cores; the frames are the same.
-        self._stream.thread_type = "AUTO"
+        self._stream = moving_stream(container, label)
         # Without a context FFmpeg does not know the kind, and could neither copy nor decode it.
         self.sound = [stream for stream in container.streams.audio if stream.codec_context is not None]
         others = [stream.type for stream in container.streams if stream not in (self._stream, *self.sound)]
@@ -148,7 +143,11 @@ class VideoReader:
                 seen += 1
                 if (seen - 1) % self.every:
                     continue
-                decoded = self._upright(frame, last)
+                try:
+                    decoded = self._upright(frame, last)
+                except av.FFmpegError:  # it says colours that do not exist
+                    self.damaged += 1
+                    continue
                 given, last = given + 1, decoded
                 yield decoded
                 if given == self.limit:
@@ -195,6 +194,32 @@ class VideoReader:
         return VideoFrame(upright_rgb(frame, self._stream.sample_aspect_ratio, size), pts, duration)
 
 
+def moving_stream(container: Any, label: str) -> Any:
+    """The first stream of moving pictures, ready to be decoded.
+
+    Raises:
+        VideoError: there is none, none that can be decoded, or one of frames beyond all measure.
+    """
+    moving = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not moving:
+        kinds = "only sound" if container.streams.audio else "neither picture nor sound"
+        raise VideoError(f"{label}: no video in it, {kinds}; give a video")
+    stream = moving[0]
+    if stream.codec_context is None:
+        raise VideoError(f"{label}: this FFmpeg cannot decode its kind of video; convert it to H.264 first")
+    aspect = stream.sample_aspect_ratio or 1
+    pixels = stream.codec_context.width * stream.codec_context.height * max(aspect, 1 / aspect)
+    if pixels > MAX_PIXELS:
+        raise VideoError(
+            f"{label}: frames of {round(pixels / 1e6)} megapixels, the limit is {MAX_PIXELS / 1e6:g}; make it smaller"
+        )
+    # Decoding on several cores; the frames are the same.
+    stream.thread_type = "AUTO"
+    # For frames larger than the header says.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return stream
+
+
 def upright_rgb(frame: Any, aspect: Fraction | None = None, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """A decoded frame as it should be seen.
 
@@ -205,6 +230,9 @@ def upright_rgb(frame: Any, aspect: Fraction | None = None, size: tuple[int, int
 
     Returns:
         uint8 (H, W, 3) RGB, contiguous.
+
+    Raises:
+        av.FFmpegError: it cannot be turned into RGB.
     """
     width, height = frame.width, frame.height
     if aspect and aspect != 1:
