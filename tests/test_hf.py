@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from densedepth.cli import main
-from densedepth.errors import BundleError
+from densedepth.errors import BundleError, NoBundleError
 from densedepth.evaluation.hf import HubEstimator, load_hub, predicts_metres
 from test_protocols import write_nyu_test
 
@@ -70,7 +70,13 @@ def transformers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module.AutoImageProcessor = SimpleNamespace(from_pretrained=lambda name: Processor())  # type: ignore[attr-defined]
     module.AutoModelForDepthEstimation = SimpleNamespace(from_pretrained=network)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "transformers", module)
+    # Bundles of the hub are tried first (tests/test_hub.py); there are none here.
+    monkeypatch.setattr("densedepth.evaluation.hf.load", no_bundle)
     return module
+
+
+def no_bundle(model: str, **options: object) -> None:
+    raise NoBundleError(f"{model}: no bundle")
 
 
 @pytest.mark.parametrize(

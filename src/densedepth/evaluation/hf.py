@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from densedepth.errors import BundleError
+from densedepth.errors import BundleError, DeviceError, NoBundleError
 from densedepth.evaluation.alignment import Space
+from densedepth.runtime import DepthEstimator, load
+from densedepth.runtime.devices import AUTO
+from densedepth.runtime.hub import PREFIX
 from densedepth.types import DepthMap
-
-PREFIX = "hf:"
 
 #: Architectures that predict metres but whose config has no key that says so.
 _METRIC_TYPES = frozenset({"zoedepth", "depth_pro", "glpn"})
@@ -34,9 +35,14 @@ class HubEstimator:
 
     Attributes:
         card: its name.
+        device: what it runs on.
         space: "depth" when it predicts metres; "disparity" when it predicts reciprocal depth up to scale and shift, in
             which case `predict` returns the reciprocal of that.
     """
+
+    takes_camera = False
+
+    device = "torch"
 
     def __init__(self, model: Any, processor: Any, name: str) -> None:
         self.model = model.eval()
@@ -76,6 +82,23 @@ def predicts_metres(config: Any) -> bool:
     if kind is not None:  # Depth Anything has max_depth = 1 in its relative models, too: the type decides
         return bool(kind == "metric")
     return getattr(config, "model_type", "") in _METRIC_TYPES or bool(getattr(config, "max_depth", None))
+
+
+def load_any(model: str, *, device: str = AUTO, threads: int | None = None) -> DepthEstimator | HubEstimator:
+    """A model of ours, or what `hf:` names: a bundle where the repository holds one, else a model of transformers.
+
+    Raises:
+        BundleError: no such model, or one that cannot be loaded.
+        DeviceError: the device cannot run it; models of transformers run on torch's CPU.
+    """
+    try:
+        return load(model, device=device, threads=threads)
+    except NoBundleError:
+        if not model.startswith(PREFIX):
+            raise
+        if device not in (AUTO, HubEstimator.device):
+            raise DeviceError(f"{model}: a model of transformers runs on --device torch, not on {device}") from None
+        return load_hub(model, threads=threads)
 
 
 def load_hub(model: str, *, threads: int | None = None) -> HubEstimator:
