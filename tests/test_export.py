@@ -16,6 +16,7 @@ from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export import bundle as bundle_module
 from densedepth.export import export_bundle, export_checkpoint
+from densedepth.export.verify import largest_difference
 from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.runtime import Bundle, Card, InputCamera, read_card
 from densedepth.types import Camera
@@ -23,7 +24,7 @@ from densedepth.types import Camera
 # Sides from the smallest there is, odd ones, and none that the export verifies itself.
 SHAPES = [(1, 32, 32), (3, 33, 47), (1, 101, 160), (2, 96, 128), (1, 64, 333)]
 # The real one: `one_trace` below puts another in its place.
-TO_ONNX = bundle_module._to_onnx
+TO_ONNX = bundle_module.to_onnx
 CAMERA = Camera(130.0, 132.0, 79.0, 61.0, 160, 120)
 
 
@@ -43,15 +44,14 @@ def net() -> DenseDepth:
 def one_trace() -> Iterator[None]:
     """torch's exporter takes long: its result is kept. All that is exported here has the weights of `net`."""
     traced: list[bytes] = []
-    to_onnx = bundle_module._to_onnx
 
-    def kept(graph: bundle_module.BundleGraph) -> onnx.ModelProto:
+    def kept(net: DenseDepth) -> onnx.ModelProto:
         if not traced:
-            traced.append(to_onnx(graph).SerializeToString())
+            traced.append(TO_ONNX(net).SerializeToString())
         return onnx.load_from_string(traced[0])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_module, "_to_onnx", kept)
+        patch.setattr(bundle_module, "to_onnx", kept)
         yield
 
 
@@ -116,6 +116,7 @@ def test_the_card_says_where_it_comes_from(full: Path, half: Path) -> None:
     assert card.created_with == f"densedepth {densedepth.__version__}"
     assert card.extra["validation"] == {"val_delta1": 0.5}
     assert card.extra["architecture"]["output"] == "exp"
+    assert card.extra["opset"] == 18
     assert read_card(full).name == "toy", "the file's name by default"
 
 
@@ -123,7 +124,8 @@ def test_an_unknown_camera_is_taken_for_the_kinect(
     net: DenseDepth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards: list[Card] = []
-    monkeypatch.setattr(bundle_module, "export_bundle", lambda net, card, path, **_: cards.append(card))
+    to_card = bundle_module._card
+    monkeypatch.setattr(bundle_module, "_card", lambda *a, **k: cards.append(to_card(*a, **k)) or cards[0])
     export_checkpoint(save_checkpoint(net, tmp_path / "x"), tmp_path / "x.onnx")
     assert (cards[0].input.width, cards[0].input.height) == (640, 480)
     assert cards[0].input.focal_px == pytest.approx((KINECT.fx + KINECT.fy) / 2)
@@ -145,7 +147,7 @@ def test_a_checkpoint_predicts_as_its_bundle(checkpoint: Path, full: Path, net: 
 
 
 def test_a_bundle_that_differs_is_not_kept(net: DenseDepth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "_verify", lambda *_: 0.5)
+    monkeypatch.setattr("densedepth.export.verify.largest_difference", lambda *_: 0.5)
     net.train()
     card = Card("toy", InputCamera(160, 120, 131.0), (0.1, 10.0))
     path = tmp_path / "toy.onnx"
@@ -159,17 +161,20 @@ def test_a_bundle_that_differs_is_not_kept(net: DenseDepth, tmp_path: Path, monk
 
 
 def test_verification_sees_a_difference(net: DenseDepth, full: Path) -> None:
-    assert bundle_module._verify(net, Bundle(full)) < 1e-3
+    def difference(network: DenseDepth) -> float:
+        return largest_difference(Bundle(full), bundle_module.torch_network(network, read_card(full), "torch"))
+
+    assert difference(net) < 1e-3
     other = DenseDepth.from_architecture(net.architecture)
     other.load_state_dict(net.state_dict())
     with torch.no_grad():
         other.decoder.conv3.bias.add_(0.05)
-    assert bundle_module._verify(other.eval(), Bundle(full)) > 0.02
+    assert difference(other.eval()) > 0.02
 
 
 @pytest.mark.parametrize("name", ["toy.pt", "toy", "toy.onnx.zip"])
 def test_another_suffix_is_refused(name: str, checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(DenseDepthError, match=r"name ends in \.onnx"):
+    with pytest.raises(DenseDepthError, match=r"name must end in \.onnx \(bundle\), \.xml \(OpenVINO IR\) or \.pt2"):
         export_checkpoint(checkpoint, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -177,6 +182,8 @@ def test_another_suffix_is_refused(name: str, checkpoint: Path, tmp_path: Path) 
 def test_exporting_what_is_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(DenseDepthError, match="is no checkpoint"):
         export_checkpoint(tmp_path, tmp_path / "x.onnx")
+    with pytest.raises(DenseDepthError, match=r"gone: is not there; export takes a checkpoint"):
+        export_checkpoint(tmp_path / "gone", tmp_path / "x.onnx")
 
 
 def test_the_file_tells_nothing_about_the_machine(full: Path) -> None:
@@ -190,7 +197,7 @@ def test_a_torch_that_cannot_export_is_one_line(monkeypatch: pytest.MonkeyPatch,
         raise torch.onnx.OnnxExporterError("Failed to export the model with torch.export.\nNext steps:")
 
     monkeypatch.setattr(torch.onnx, "export", refuse)
-    monkeypatch.setattr(bundle_module, "_to_onnx", TO_ONNX)
+    monkeypatch.setattr(bundle_module, "to_onnx", TO_ONNX)
     net = DenseDepth("tf_mobilenetv3_small_minimal_100", decoder_width=32)
     card = Card("toy", InputCamera(160, 120, 130.0), (0.1, 10.0))
     with pytest.raises(DenseDepthError, match=r"^torch .*upgrade torch[^\n]*$"):
