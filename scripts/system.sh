@@ -1,9 +1,9 @@
 #!/bin/sh
 # Debian packages that tests use: software OpenGL and furniture models for `densedepth data rooms`, ffprobe as a second
-# opinion on videos. Installed where that is possible without a question (root, apt); elsewhere those tests skip and say what
-# to install.
+# opinion on videos, a browser for the studio. Installed where that is possible without a question (root, apt);
+# elsewhere those tests skip and say what to install.
 set -eu
-packages="libegl1 libgl1-mesa-dri sweethome3d-furniture ffmpeg"
+packages="libegl1 libgl1-mesa-dri sweethome3d-furniture ffmpeg chromium"
 command -v apt-get >/dev/null 2>&1 || exit 0
 missing=
 for package in $packages; do
