@@ -1,10 +1,16 @@
 """Loader speed: this package beside the plain way (PIL and torch's DataLoader), on the same files, in one run.
 
-    python benchmarks/loader.py --root ../shared/nyu                   # the comparison, 240x320, mirror only
+    python benchmarks/loader.py --root ../shared/nyu                   # the comparison, 240x320
+    python benchmarks/loader.py --root ../shared/nyu --only bundle     # of it: mirror, paper or bundle
     python benchmarks/loader.py --root ../shared/nyu --only stages     # CPU time of each stage
     python benchmarks/loader.py --root ../shared/nyu --only quality    # reduced JPEG decoding against the full photo
     python benchmarks/loader.py --root ../shared/nyu --only augment    # draws/s with the augmentation of the bundle
     python benchmarks/loader.py --root ../shared/nyu --only memory     # 10,000 draws
+
+The comparison is of training epochs: both sides shuffle, keep their workers, and augment alike, with the mirror alone,
+as the paper does (mirror and channel permutation), and as the shipped bundle's recipe does. plain_loader.py is the
+plain side. "torchvision on bytes" still opens files with Pillow but resizes with torchvision's kernel for bytes, which
+is some three times as fast as Pillow's.
 
 The root holds NYU in the csv layout. Files come from the page cache: each is read once before the clock starts. Wall
 time depends on what else the machine does; CPU time, of the main process and all workers, much less.
@@ -13,7 +19,8 @@ time depends on what else the machine does; CPU time, of the main process and al
 from __future__ import annotations
 
 import argparse
-import random
+import multiprocessing
+import os
 import resource
 import statistics
 import time
@@ -23,94 +30,88 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from plain_loader import Plain, Resizer
+from torch.utils.data import DataLoader
 
 from densedepth.data import AugmentConfig, DepthDataset, InMemory, Subset, open_dataset
 from densedepth.io import read_image
 from densedepth.training.config import DataConfig
+from densedepth.training.loader import DepthData
 from densedepth.training.pairs import TrainingPairs
 
 HEIGHT, WIDTH = 240, 320
 BATCH = 8
 #: As in configs/nyu_bundle.yaml.
 BUNDLE = AugmentConfig(0.5, 0.05, zoom_probability=0.4, max_zoom=1.4, rotation_deg=4.0, colour=0.2, blur_noise=0.1)
+COMPARISONS = {"mirror": AugmentConfig(channel_swap=0), "paper": AugmentConfig(), "bundle": BUNDLE}
+
+#: Loads epoch number n and says how many frames that were.
+Epoch = Callable[[int], int]
 
 
-class Plain(Dataset[tuple[Tensor, Tensor]]):
-    """What one writes first: the photo resized by PIL, depth by nearest neighbour, a flip, float tensors."""
+def plain(files: list[tuple[Path, Path]], augment: AugmentConfig, resizer: Resizer, workers: int) -> Epoch:
+    pairs = Plain(files, (HEIGHT, WIDTH), augment, resizer)
+    loader = DataLoader(
+        pairs, batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
+    )
 
-    def __init__(self, files: list[tuple[Path, Path]], resampling: Image.Resampling) -> None:
-        self.files = files
-        self.resampling = resampling
+    def epoch(number: int) -> int:
+        return sum(len(image) for image, depth_m in loader)
 
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        photo_path, depth_path = self.files[index]
-        photo = Image.open(photo_path).convert("RGB").resize((WIDTH, HEIGHT), self.resampling)
-        depth = Image.open(depth_path).resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.NEAREST)
-        image = torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255
-        depth_m = torch.from_numpy(np.array(depth, dtype=np.float32))[None] / 1000
-        if random.random() < 0.5:
-            image, depth_m = image.flip(-1), depth_m.flip(-1)
-        return image, depth_m
+    return epoch
 
 
-class Keys:
-    """Order of the draws: every frame once, in epoch 0."""
+def ours(root: Path, frames: int, augment: AugmentConfig, workers: int, *, in_memory: bool = False) -> Epoch:
+    """The loader as `train` runs it. The network's own first step, bytes to 0..1, is counted: the plain way does it in
+    its workers."""
+    config = DataConfig(
+        str(root),
+        height=HEIGHT,
+        width=WIDTH,
+        validation_fraction=0,
+        canonical_focal=augment.max_zoom > 1,
+        augment=augment,
+        workers=workers,
+        in_memory=in_memory,
+    )
+    data = DepthData(config, "auto", seed=0)
+    data.train_frames = Subset(data.train_frames, range(frames))
+    data.batch(BATCH)
+    if in_memory:  # here, before the workers start, so that each has all frames from its first epoch on
+        kept = data.train_batches(0).dataset.frames
+        for index in range(frames):
+            kept.frame(index)
 
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
+    def epoch(number: int) -> int:
+        return sum(len(batch["image"] / 255) for batch in data.train_batches(number))
 
-    def __len__(self) -> int:
-        return self.frames
-
-    def __iter__(self) -> Iterable[tuple[int, int]]:
-        return ((0, index) for index in range(self.frames))
-
-
-def plain(files: list[tuple[Path, Path]], resampling: Image.Resampling, workers: int) -> None:
-    for image, depth_m in DataLoader(Plain(files, resampling), batch_size=BATCH, num_workers=workers):
-        assert image.shape[1:] == (3, HEIGHT, WIDTH)
-        assert depth_m.dtype == torch.float32
-
-
-def ours(frames: DepthDataset, workers: int) -> None:
-    """The network's own first step, bytes to 0..1, is counted too: the plain way does it in its workers."""
-    config = DataConfig("", height=HEIGHT, width=WIDTH, augment=AugmentConfig(channel_swap=0))
-    pairs = TrainingPairs(frames, config, seed=0, focal_px=None)
-    for batch in DataLoader(pairs, batch_size=BATCH, sampler=Keys(len(frames)), num_workers=workers):
-        image = batch["image"].float().div_(255)
-        assert image.shape[1:] == (3, HEIGHT, WIDTH)
+    return epoch
 
 
 def cpu_s() -> float:
-    """Of this process and of the workers that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    """Of this process and its workers."""
+    used = time.process_time()
+    for worker in multiprocessing.active_children():
+        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
-def compare(frames: DepthDataset, files: list[tuple[Path, Path]], workers: int, rounds: int) -> None:
-    kept = InMemory(frames)
-    for index in range(len(kept)):
-        kept.frame(index, (HEIGHT, WIDTH))
-    ways: dict[str, Callable[[], None]] = {
-        "plain, bilinear": lambda: plain(files, Image.Resampling.BILINEAR, workers),
-        "plain, bicubic": lambda: plain(files, Image.Resampling.BICUBIC, workers),
-        "densedepth": lambda: ours(frames, workers),
-        "densedepth, in_memory, after the first epoch": lambda: ours(kept, workers),
+def compare(root: Path, files: list[tuple[Path, Path]], augment: AugmentConfig, workers: int, rounds: int) -> None:
+    ways: dict[str, Epoch] = {
+        "plain: Pillow, bicubic (its default)": plain(files, augment, Image.Resampling.BICUBIC, workers),
+        "plain: Pillow, bilinear": plain(files, augment, Image.Resampling.BILINEAR, workers),
+        "plain: torchvision on bytes": plain(files, augment, "torchvision", workers),
+        "densedepth": ours(root, len(files), augment, workers),
+        "densedepth, `in_memory`, after the first epochs": ours(root, len(files), augment, workers, in_memory=True),
     }
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name in ways if number % 2 else reversed(ways):
             wall, cpu = time.perf_counter(), cpu_s()
-            ways[name]()
-            if number:  # the first round warms up
-                taken[name].append((time.perf_counter() - wall, cpu_s() - cpu))
-    print(f"{len(files)} frames of 640x480 to {HEIGHT}x{WIDTH}, {workers} workers, {rounds} alternating rounds")
-    print("Pillow's default for photos is bicubic; ratios are of the same round: median (least to most)\n")
+            frames = ways[name](number)
+            if number:  # the first round starts the workers and warms up
+                taken[name].append(((time.perf_counter() - wall) / frames, (cpu_s() - cpu) / frames))
     print("| way | frames/s | CPU ms/frame | times as long: wall | CPU |\n|---|---|---|---|---|")
     for name, times in taken.items():
         wall_s, used_s = (statistics.median(column) for column in zip(*times, strict=True))
@@ -119,7 +120,7 @@ def compare(frames: DepthDataset, files: list[tuple[Path, Path]], workers: int, 
             for kind in (0, 1)
         ]
         shown = [f"{statistics.median(r):.2f} ({r[0]:.2f} to {r[-1]:.2f})" for r in ratios]
-        print(f"| {name} | {len(files) / wall_s:.0f} | {1e3 * used_s / len(files):.2f} | {' | '.join(shown)} |")
+        print(f"| {name} | {1 / wall_s:.0f} | {1e3 * used_s:.2f} | {' | '.join(shown)} |", flush=True)
 
 
 def stages(files: list[tuple[Path, Path]], rounds: int) -> None:
@@ -131,7 +132,7 @@ def stages(files: list[tuple[Path, Path]], rounds: int) -> None:
     steps: dict[str, tuple[Callable[..., object], Iterable[object], int]] = {
         "JPEG, whole": (lambda path: Image.open(path).load(), photos, 1),
         "JPEG, at 1/2 (draft)": (lambda path: read_image(path, (HEIGHT, WIDTH)), photos, 1),
-        "PNG 16 bit": (lambda path: Image.open(path).load(), depths, 1),
+        "PNG 16 bit": (lambda path: np.asarray(Image.open(path)), depths, 1),
         "resize, bilinear": (lambda photo: photo.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR), full, 1),
         "resize, bicubic": (lambda photo: photo.resize((WIDTH, HEIGHT)), full, 1),
         "photo to float": (lambda image: torch.from_numpy(image).permute(2, 0, 1).float() / 255, small, 1),
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--frames", type=int, default=795)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["compare", "stages", "quality", "augment", "memory"], default="compare")
+    parser.add_argument("--only", choices=[*COMPARISONS, "stages", "quality", "augment", "memory"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     dataset = open_dataset("nyu", options.root, "train")
@@ -206,8 +207,12 @@ def main() -> None:
     for path in (path for pair in files for path in pair):
         path.read_bytes()
     match options.only:
-        case "compare":
-            compare(frames, files, options.workers, options.rounds)
+        case None | "mirror" | "paper" | "bundle":
+            print(f"{len(files)} frames of 640x480 to {HEIGHT}x{WIDTH}, {options.workers} workers, {options.rounds}")
+            print("alternating rounds; ratios are of the same round: median (least to most)")
+            for name in COMPARISONS if options.only is None else [options.only]:
+                print(f"\nAugmentation: {name}\n", flush=True)
+                compare(options.root, files, COMPARISONS[name], options.workers, options.rounds)
         case "stages":
             stages(files, options.rounds)
         case "quality":

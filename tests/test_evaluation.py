@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from densedepth.errors import DataError
 from densedepth.evaluation import PROTOCOLS, evaluate_model, protocol_for
 from densedepth.metrics import METRIC_NAMES
 from densedepth.runtime import Card, DepthEstimator, InputCamera
+from densedepth.runtime.network import Prediction
+from densedepth.types import Camera
 
 
 class Frames:
@@ -179,3 +182,53 @@ def test_json_holds_what_is_needed_to_compare(tmp_path: Path) -> None:
     text = str(result)
     for part in ("nyu-eigen", "rows 45:471, cols 41:601", "per image", "pooled", "alignment none"):
         assert part in text
+
+
+def test_a_told_camera_scales_the_prediction() -> None:
+    """Twice the focal length of the training camera: all is twice as far as it looks."""
+    truth = np.full((64, 64), 6.0)
+    seen = replace(frame(truth, 30), camera=Camera(128.0, 128.0, 32.0, 32.0, 64, 64))
+    rules = PROTOCOLS["none"]
+    assumed = evaluate_model(estimator((64, 64)), Frames([seen]), rules, dataset_name="toy")
+    told = evaluate_model(estimator((64, 64)), Frames([seen]), rules, dataset_name="toy", use_camera=True)
+    assert assumed.scale_error == pytest.approx(0.5)
+    assert told.scale_error == pytest.approx(0, abs=1e-6)
+    assert told.per_image["abs_rel"] == pytest.approx(0, abs=1e-6)
+    assert "camera told" in told.protocol_line
+    assert "camera told" not in assumed.protocol_line
+    assert told.as_json()["use_camera"] is True
+    with pytest.raises(DataError, match=r"scene/1\.png: its camera is not known"):
+        evaluate_model(estimator((64, 64)), Frames([frame(truth, 30)]), rules, dataset_name="toy", use_camera=True)
+
+
+class SaysHowSure(TenthOfGrey):
+    """Expects the error that its green channel says, in decimetres."""
+
+    def run(self, images: NDArray[np.uint8]) -> Prediction:
+        return Prediction(self.infer(images), images[..., 1].astype(np.float32) / 10)
+
+
+def test_sparsification_by_hand() -> None:
+    """Half of the pixels are 1 m off, half are right; the model knows in one image, is mistaken in the other."""
+    truth = np.full((100, 100), 2.0)
+    right = np.arange(10_000).reshape(100, 100) % 2 == 0
+    red = np.where(right, 20, 30)
+    knows, mistaken = frame(truth, red), frame(truth, red, "scene/2.png")
+    knows.image[..., 1] = np.where(right, 1, 50)
+    mistaken.image[..., 1] = np.where(right, 50, 1)
+    network = DepthEstimator(SaysHowSure(100, 100))
+    result = evaluate_model(network, Frames([knows]), PROTOCOLS["none"], dataset_name="toy", tta=False)
+    assert result.sparsification is not None
+    curve = dict(zip(result.sparsification["dropped"], result.sparsification["per_image"]["rmse"], strict=True))
+    for dropped, rmse in curve.items():
+        assert rmse == pytest.approx(math.sqrt((0.5 - dropped) / (1 - dropped)), abs=1e-6)
+    for label in ("per_image", "pooled"):
+        assert result.sparsification[label]["rmse"] == pytest.approx(result.sparsification[label]["oracle"], abs=1e-6)
+    wrong = evaluate_model(network, Frames([mistaken]), PROTOCOLS["none"], dataset_name="toy", tta=False)
+    assert wrong.sparsification is not None
+    assert wrong.sparsification["per_image"]["rmse"][-1] == pytest.approx(1)
+    assert wrong.sparsification["per_image"]["oracle"] == pytest.approx(list(curve.values()), abs=1e-6)
+    assert f"{math.sqrt(0.3 / 0.8) / math.sqrt(0.5) - 1:+.1%}" in str(result)
+    json.dumps(result.as_json(), allow_nan=False)
+    plain = evaluate_model(estimator((100, 100)), Frames([knows]), PROTOCOLS["none"], dataset_name="toy")
+    assert plain.sparsification is None

@@ -227,6 +227,7 @@ def test_presets_and_switches_are_recorded() -> None:
         "output": "linear",
         "reciprocal_m": 10.0,
         "depth_range_m": (0.1, 10.0),
+        "uncertainty": False,
     }
     assert half.architecture.to_dict() == {
         **paper.architecture.to_dict(),

@@ -23,7 +23,7 @@ from densedepth.data import AugmentConfig, NyuCsv
 from densedepth.errors import DenseDepthError
 from densedepth.losses import DepthLoss, LogDepthLoss
 from densedepth.models import DenseDepth, load_checkpoint, save_checkpoint
-from densedepth.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig
+from densedepth.training.config import AlsoConfig, DataConfig, LossConfig, ModelConfig, OptimConfig
 from densedepth.training.guard import LossGuard
 from densedepth.training.loader import DepthData
 from densedepth.training.module import build_loss
@@ -485,3 +485,47 @@ def test_encoder_learns_at_its_own_rate() -> None:
             assert group["weight_decay"] == (0.05 if dimensions > 1 else 0)
             seen.append(id(parameter))
     assert sorted(seen) == sorted(owners), "each parameter once"
+
+
+def test_further_data_sets_are_gone_through_evenly(frames: Path, tmp_path: Path) -> None:
+    more = write_frames(tmp_path / "more", ["cellar_0001"] * 5)
+    also = [AlsoConfig(str(more), per_epoch=3)]
+    parts = DepthData(data(frames, also=also), batch_size=3, seed=0)
+    ours, theirs = len(parts.train_frames), range(len(parts.train_frames), len(parts.train_frames) + 5)
+    assert parts.steps_per_epoch == (ours + 3) // 3
+    drawn = [[i for b in range(parts.order.batches) for i in parts.order.indices(epoch, b)] for epoch in range(5)]
+    for epoch in drawn:
+        mine = [i for i in epoch if i not in theirs]
+        assert len(epoch) == parts.steps_per_epoch * 3
+        assert len(set(mine)) == len(mine) >= ours - (ours + 3) % 3
+        assert sum(i in theirs for i in epoch) <= 3
+    # Five epochs draw 15 frames: each of the five three times, less what did not fill a last batch.
+    counts = [sum(epoch.count(i) for epoch in drawn) for i in theirs]
+    assert max(counts) == 3
+    assert drawn == [[i for b in range(parts.order.batches) for i in parts.order.indices(e, b)] for e in range(5)]
+    assert set(parts.validation_frames.scenes) <= set(SCENES)
+    names = [name for b in range(parts.steps_per_epoch) for name in parts.names(0, b)]
+    assert any("cellar" in name for name in names)
+    batch = next(iter(parts.train_batches(0)))
+    assert batch["image"].shape[0] == 3
+
+
+def test_training_with_a_further_data_set(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    more = write_frames(tmp_path / "more", ["cellar_0001"] * 4)
+    config = data(frames, also=[AlsoConfig(str(more), per_epoch=4)], in_memory=True)
+    out = run(frames, tmp_path / "run", data=config, epochs=2)
+    assert len(losses) == 2 * 5  # 6 of the 8 frames and 4 more, two at a time
+    assert "nyu more: 4 frames" in load_checkpoint(out)[1]["training_data"]
+    with pytest.raises(DenseDepthError, match=r"data\.also"):
+        run(frames, tmp_path / "run", data=data(frames, also=[AlsoConfig(str(more), per_epoch=2)]), epochs=3)
+    with pytest.raises(DenseDepthError, match="per_epoch at least 1"):
+        run(frames, tmp_path / "other", data=data(frames, also=[AlsoConfig(str(more), per_epoch=0)]))
+
+
+def test_half_precision_on_a_cpu_learns_the_same(frames: Path, tmp_path: Path, losses: list[float]) -> None:
+    run(frames, tmp_path / "full", epochs=2, channels_last=True)
+    run(frames, tmp_path / "half", epochs=2, channels_last=True, precision="bf16-mixed")
+    full, half = losses[:6], losses[6:]
+    assert half == pytest.approx(full, rel=0.05)
+    assert half != full
+    assert load_checkpoint(tmp_path / "half")[0].architecture == load_checkpoint(tmp_path / "full")[0].architecture

@@ -15,9 +15,8 @@ from densedepth.commands.arguments import NO_OPTIONS
 from densedepth.data import DepthDataset, open_dataset, split_by_scene
 from densedepth.errors import DataError
 from densedepth.evaluation import Alignment, evaluate_model, protocol_for, write_report
-from densedepth.evaluation.comparison import Predictor
-from densedepth.evaluation.hf import PREFIX, load_hub
-from densedepth.runtime import load
+from densedepth.evaluation.hf import load_any
+from densedepth.runtime.devices import AUTO
 
 
 def evaluate(
@@ -31,18 +30,20 @@ def evaluate(
     protocol: str | None = None,
     alignment: Alignment = "none",
     tta: bool = True,
+    use_camera: bool = False,
     limit: int | None = None,
     json: Path | None = None,
     csv: Path | None = None,
     report: Path | None = None,
+    device: str = AUTO,
     threads: int | None = None,
 ) -> None:
     """Measure a model on a data set: the nine metrics, per image and pooled, with their protocol and 95 % intervals.
 
     Args:
         root: folder of the data set
-        model: name of a shipped model, a bundle (.onnx), a checkpoint folder, or hf:NAME for a depth model of
-            transformers (a repository of its hub or a local folder)
+        model: name of a shipped model, a bundle (.onnx), a checkpoint folder, or hf:NAME for a bundle of the
+            hub or a depth model of transformers (a repository or a local folder)
         dataset: layout of the data set
         split: part of it, such as test or train
         options: of the data set's reader, by name, such as --options.metres_per_unit 0.001
@@ -53,10 +54,12 @@ def evaluate(
         alignment: fit each prediction to its truth first: none, median (one factor) or least-squares (scale and
             shift); models of relative depth need one
         tta: average with the mirrored prediction of the mirrored photo, as the paper does
+        use_camera: tell the model each frame's camera, where the data set knows it; otherwise it assumes its own
         limit: use at most so many images, evenly spread over the data set, for a quick look; the result says so
         json: write the result here, too
         csv: write one row an image here
         report: write a page with tables, charts and pictures (report.html, per_image.csv) into this folder
+        device: what runs the model, see densedepth predict --help
         threads: cores used for one prediction; null lets the runtime decide
     """
     if validation_of is not None:
@@ -67,9 +70,8 @@ def evaluate(
     else:
         frames = open_dataset(dataset, root, split, **options)
     rules = protocol_for(dataset, protocol)
-    estimator: Predictor = (
-        load_hub(model, threads=threads) if model.startswith(PREFIX) else load(model, threads=threads)
-    )
+    estimator = load_any(model, device=device, threads=threads)
+    print(f"device: {estimator.device}", file=sys.stderr)
     result = evaluate_model(
         estimator,
         frames,
@@ -77,6 +79,7 @@ def evaluate(
         dataset_name=f"{dataset} {split}",
         tta=tta,
         alignment=alignment,
+        use_camera=use_camera,
         limit=limit,
         progress=_bar("image"),
     )

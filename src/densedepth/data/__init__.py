@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from densedepth.data.augment import AugmentConfig, augment, whole
-from densedepth.data.base import DepthDataset, Frame, InMemory, Subset, checked_frame, split_by_scene
+from densedepth.data.base import DepthDataset, Frame, InMemory, Joined, Subset, checked_frame, split_by_scene
 from densedepth.data.fill import fill_depth
 from densedepth.data.readers.nyu import NyuCsv
 from densedepth.errors import DataError
@@ -19,6 +19,7 @@ __all__ = [
     "DepthDataset",
     "Frame",
     "InMemory",
+    "Joined",
     "NyuCsv",
     "Subset",
     "augment",

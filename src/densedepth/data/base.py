@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -84,7 +86,10 @@ def checked_frame(
     valid = has_depth if valid is None else valid & has_depth
     depth_m = np.where(valid, depth_m, 0).astype(np.float32, copy=False)
     if camera is not None and (camera.width, camera.height) != (width, height):
-        camera = camera.resized(width, height)
+        try:
+            camera = camera.resized(width, height)
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{source}: its camera does not fit {width}x{height} pixels ({error})") from None
     return Frame(image, depth_m, valid, camera, scene, key)
 
 
@@ -127,6 +132,26 @@ class Subset:
 
     def frame(self, index: int, at_least: tuple[int, int] | None = None) -> Frame:
         return read_frame(self.dataset, self.indices[index], at_least)
+
+
+class Joined:
+    """The frames of several data sets, one after the other."""
+
+    def __init__(self, datasets: Sequence[DepthDataset]) -> None:
+        self.datasets = list(datasets)
+        self.ends = list(accumulate(len(dataset) for dataset in datasets))
+        self.scenes = [scene for dataset in datasets for scene in dataset.scenes]
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frame(index)
+
+    def frame(self, index: int, at_least: tuple[int, int] | None = None) -> Frame:
+        number = bisect_right(self.ends, index)
+        before = self.ends[number - 1] if number else 0
+        return read_frame(self.datasets[number], index - before, at_least)
 
 
 class InMemory:

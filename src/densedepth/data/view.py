@@ -161,11 +161,15 @@ class Window:
         x, y = (np.arange(side) + 0.5 - side / 2 for side in (half[1], half[0]))
         depth_m = self._depth_at(frame, x[None, :], y[:, None])
         holes = np.flatnonzero(depth_m == 0)
-        for step_x, step_y in QUARTERS if len(holes) else ():
-            rows, columns = np.divmod(holes, half[1])
-            found = self._depth_at(frame, x[columns] + step_x, y[rows] + step_y)
-            depth_m.flat[holes] = found
-            holes = holes[found == 0]
+        rows, columns = np.divmod(holes, half[1])
+        x, y = x[columns], y[rows]
+        for step_x, step_y in QUARTERS:
+            if not len(holes):
+                break
+            found = self._depth_at(frame, x + step_x, y + step_y)
+            depth_m.reshape(-1)[holes] = found
+            left = found == 0
+            holes, x, y = holes[left], x[left], y[left]
         return depth_m
 
     def _depth_at(self, frame: Frame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -173,6 +177,7 @@ class Window:
         # A pixel of depth is two of the photo, both ways.
         source_x, source_y = self.source(2 * x, 2 * y)
         columns, rows = np.floor(source_x).astype(np.intp), np.floor(source_y).astype(np.intp)
-        inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-        place = rows.clip(0, height - 1) * width + columns.clip(0, width - 1)
+        near_columns, near_rows = columns.clip(0, width - 1), rows.clip(0, height - 1)
+        inside = (columns == near_columns) & (rows == near_rows)
+        place = near_rows * width + near_columns
         return np.where(inside & frame.valid.take(place), frame.depth_m.take(place), np.float32(0))

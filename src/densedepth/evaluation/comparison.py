@@ -12,6 +12,7 @@ from densedepth.data import Frame
 from densedepth.errors import DataError
 from densedepth.evaluation.alignment import Fit, Space, fit
 from densedepth.evaluation.protocols import Protocol
+from densedepth.runtime import DepthEstimator
 from densedepth.types import DepthMap
 
 
@@ -19,7 +20,8 @@ class Predictor(typing.Protocol):
     """What can be evaluated: a `DepthEstimator`, or anything with a name on a card and the same `predict`.
 
     One that knows no metres has an attribute ``space = "disparity"``; its depth is then the reciprocal of what it
-    predicts, and only means something after alignment.
+    predicts, and only means something after alignment. Unless ``takes_camera`` is False,
+    `predict` also takes ``camera=``.
     """
 
     @property
@@ -36,11 +38,13 @@ class Comparison:
         predicted_m: (H, W) metres, after alignment and clipping.
         counted: bool (H, W), the pixels that count.
         fit: the alignment that was applied.
+        uncertainty_m: (H, W), the error the model expects, if it says it and nothing was aligned.
     """
 
     predicted_m: np.ndarray
     counted: np.ndarray
     fit: Fit
+    uncertainty_m: np.ndarray | None = None
 
 
 def space_of(estimator: Predictor) -> Space:
@@ -48,14 +52,26 @@ def space_of(estimator: Predictor) -> Space:
     return getattr(estimator, "space", "depth")
 
 
-def compare(estimator: Predictor, frame: Frame, protocol: Protocol, *, tta: bool, alignment: str) -> Comparison:
-    """Predict one frame under a protocol.
+def resize_of(estimator: Predictor) -> str:
+    """How the model's answer reaches the size of the photo, in words."""
+    how = "guided by the photo" if isinstance(estimator, DepthEstimator) else "bilinear"
+    return f"prediction {how} to the photo's size"
+
+
+def compare(
+    estimator: Predictor, frame: Frame, protocol: Protocol, *, tta: bool, alignment: str, use_camera: bool = False
+) -> Comparison:
+    """Predict one frame under a protocol; with ``use_camera`` the model is told the frame's camera.
 
     Raises:
-        DataError: no ground truth counts, or the prediction has another size or depths that are no depths.
+        DataError: no ground truth counts, the camera is not known, or the prediction has another size or depths that
+            are no depths.
     """
     counted = protocol.counted(frame.depth_m, frame.valid, frame.key)
-    depth = estimator.predict(frame.image, tta=tta)
+    if use_camera and frame.camera is None:
+        raise DataError(f"{frame.key}: its camera is not known, so the model cannot be told; leave out --use-camera")
+    told: dict[str, Any] = {"camera": frame.camera} if use_camera else {}
+    depth = estimator.predict(frame.image, tta=tta, **told)
     if depth.depth_m.shape != frame.depth_m.shape:
         raise DataError(
             f"{frame.key}: the prediction is {depth.width}x{depth.height}, "
@@ -69,4 +85,5 @@ def compare(estimator: Predictor, frame: Frame, protocol: Protocol, *, tta: bool
             f"{depth.valid.size} pixels; mend the model, pixels are not skipped silently"
         )
     how = fit(depth.depth_m[counted], frame.depth_m[counted], alignment, space_of(estimator))
-    return Comparison(how.apply(depth.depth_m, protocol.min_depth_m, protocol.cap_m), counted, how)
+    predicted_m = how.apply(depth.depth_m, protocol.min_depth_m, protocol.cap_m)
+    return Comparison(predicted_m, counted, how, depth.uncertainty_m if alignment == "none" else None)

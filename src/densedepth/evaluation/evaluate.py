@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from densedepth import __version__
 from densedepth.data import DepthDataset
 from densedepth.errors import DataError
 from densedepth.evaluation.alignment import ALIGNMENTS
 from densedepth.evaluation.bootstrap import intervals95
-from densedepth.evaluation.comparison import Predictor, compare, space_of
+from densedepth.evaluation.comparison import Predictor, compare, resize_of, space_of
 from densedepth.evaluation.edges import EdgeQuality
 from densedepth.evaluation.profile import ErrorProfile
 from densedepth.evaluation.protocols import Protocol
 from densedepth.evaluation.result import Evaluation, FrameResult
+from densedepth.evaluation.sparsification import Sparsification
 from densedepth.metrics import DepthMetrics
 
 
@@ -26,6 +30,7 @@ def evaluate_model(
     dataset_name: str,
     tta: bool = True,
     alignment: str = "none",
+    use_camera: bool = False,
     limit: int | None = None,
     seed: int = 0,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
@@ -35,12 +40,13 @@ def evaluate_model(
     One frame is in memory at a time; what is kept of each is some forty numbers.
 
     Args:
-        estimator: the model; it is not told the frames' cameras, so it assumes the one it was trained for.
+        estimator: the model.
         dataset: frames with ground truth.
         protocol: crop and depth limits.
         dataset_name: stands in the result.
         tta: average with the mirrored prediction of the mirrored photo, as the paper does.
         alignment: "none", or fit each prediction to its truth first: "median" | "least-squares".
+        use_camera: tell the model each frame's camera; otherwise it assumes the one it was trained for.
         limit: use at most so many frames, every k-th of the data set; the result says so.
         seed: of the bootstrap intervals.
         progress: wraps the iteration over indices, for a progress bar.
@@ -50,15 +56,22 @@ def evaluate_model(
             depth (the message names it); no frames; or a model of relative depth without an alignment.
     """
     _check(estimator, dataset, dataset_name, alignment, limit)
+    if use_camera and not getattr(estimator, "takes_camera", True):
+        raise DataError(f"{estimator.card.name}: this model cannot be told a camera; leave out --use-camera")
     started_s = time.perf_counter()
     every = 1 if limit is None else -(-len(dataset) // limit)
     metrics, edges, profile = DepthMetrics(), EdgeQuality(), ErrorProfile(protocol.cap_m)
+    sparsification = Sparsification()
     frames: list[FrameResult] = []
+    scale_errors: list[float] = []
     for index in progress(range(0, len(dataset), every)):
         frame = dataset[index]
-        compared = compare(estimator, frame, protocol, tta=tta, alignment=alignment)
+        compared = compare(estimator, frame, protocol, tta=tta, alignment=alignment, use_camera=use_camera)
         predicted_m, truth_m = compared.predicted_m[compared.counted], frame.depth_m[compared.counted]
+        scale_errors.append(abs(float(np.median(predicted_m / truth_m)) - 1))
         profile.update(predicted_m, truth_m)
+        if compared.uncertainty_m is not None:
+            sparsification.update(predicted_m, truth_m, compared.uncertainty_m[compared.counted])
         f1 = edges.update(compared.predicted_m, frame.depth_m, compared.counted)
         values = metrics.update(predicted_m, truth_m)
         frames.append(FrameResult(index, frame.key, truth_m.size, values, tuple(map(float, f1)), compared.fit))
@@ -70,11 +83,14 @@ def evaluate_model(
         cap_m=protocol.cap_m,
         alignment=alignment,
         tta=tta,
+        use_camera=use_camera,
+        sparsification=sparsification.summary(),
+        scale_error=statistics.median(scale_errors),
         images=len(frames),
         per_image=metrics.per_image(),
         pooled=metrics.pooled(),
         min_depth_m=protocol.min_depth_m,
-        resize=protocol.resize,
+        resize=resize_of(estimator),
         alignment_space=space_of(estimator),
         every=every,
         images_in_dataset=len(dataset),

@@ -26,7 +26,6 @@ class Protocol:
         cap_m: ground truth must not be deeper than this; predictions are clipped to it.
         crop_fractions: instead of ``crop``, the same four as parts of height and width, for frames of any size.
         cap_counts: whether ground truth of exactly ``cap_m`` counts; on KITTI it does not.
-        resize: how predictions reach the size of the ground truth, in words.
 
     Without ``crop`` and ``crop_fractions`` the whole frame counts.
     """
@@ -38,7 +37,6 @@ class Protocol:
     cap_m: float = 10.0
     crop_fractions: tuple[float, float, float, float] | None = None
     cap_counts: bool = True
-    resize: str = "prediction bilinear to the photo's size"
 
     @property
     def crop_text(self) -> str:

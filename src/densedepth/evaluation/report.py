@@ -63,7 +63,9 @@ def write_report(
     panels: list[Panel] = []
     for row in progress([*worst, *median]):
         frame = dataset[row.index]
-        compared = compare(estimator, frame, protocol, tta=result.tta, alignment=result.alignment)
+        compared = compare(
+            estimator, frame, protocol, tta=result.tta, alignment=result.alignment, use_camera=result.use_camera
+        )
         panels.append(panel(frame, compared, row, reach_m))
     with replacing(folder / "report.html") as beside:
         beside.write_text(_page(result, panels[: len(worst)], panels[len(worst) :], reach_m), encoding="utf-8")

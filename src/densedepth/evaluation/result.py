@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from densedepth.evaluation.alignment import Fit
 from densedepth.evaluation.bootstrap import RESAMPLES, Intervals
 from densedepth.evaluation.edges import EDGE_THRESHOLDS, threshold_name
@@ -38,7 +40,8 @@ class Evaluation:
 
     ``per_image`` is the mean of each image's value, ``pooled`` is over all pixels at once; see
     :mod:`densedepth.metrics`. Unless all images of the data set were used, ``every`` says that each ``every``-th was,
-    of ``images_in_dataset``. ``frames`` and ``profile`` are for tables and charts and not part of the JSON.
+    of ``images_in_dataset``. ``scale_error`` is the median over images of |median(prediction / truth) - 1|. ``frames``
+    and ``profile`` are for tables and charts and not part of the JSON.
     """
 
     model: str
@@ -59,6 +62,9 @@ class Evaluation:
     pixels: int | None = None
     intervals95: Intervals | None = None
     edges: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
+    use_camera: bool = False
+    scale_error: float | None = None
+    sparsification: dict[str, Any] | None = None
     training_data: str = ""
     seconds: float | None = None
     densedepth_version: str = ""
@@ -95,7 +101,9 @@ class Evaluation:
         in_space = f" in {self.alignment_space}" if self.alignment == "least-squares" else ""
         return (
             f"protocol {self.protocol}: crop {self.crop}, cap {self.cap_m:g} m, alignment {self.alignment}{in_space}, "
-            f"mirror averaging {'on' if self.tta else 'off'}" + (f", {self.resize}" if self.resize else "")
+            f"mirror averaging {'on' if self.tta else 'off'}"
+            + (", camera told" if self.use_camera else "")
+            + (f", {self.resize}" if self.resize else "")
         )
 
     @property
@@ -113,11 +121,24 @@ class Evaluation:
             limits = (self.intervals95 or {}).get(label.replace(" ", "_"), {})
             for row, place in (("  95 % from", 0), ("         to", 1)) if limits else ():
                 lines.append(f"{row:12}" + "".join(_limit(limits.get(name), place) for name in METRIC_NAMES))
+        if self.scale_error is not None:
+            lines.append(f"scale       median over images of |median(prediction / truth) - 1|: {self.scale_error:.3f}")
+        if self.sparsification is not None:
+            lines.append(_sparsification_text(self.sparsification))
         if self.edges:
             lines.append("edge F1     " + "; ".join(_edge_text(name, row) for name, row in self.edges.items()))
         if self.intervals95:
             lines.append(f"95 % intervals: {RESAMPLES} bootstrap resamples of the images")
         return "\n".join(lines)
+
+
+def _sparsification_text(curves: dict[str, Any]) -> str:
+    drops = []
+    for label in ("per_image", "pooled"):
+        rmse, oracle = (np.interp(0.2, curves["dropped"], curves[label][name]) for name in ("rmse", "oracle"))
+        whole = curves[label]["rmse"][0]
+        drops.append(f"{label.replace('_', ' ')} {rmse / whole - 1:+.1%} (at best {oracle / whole - 1:+.1%})")
+    return f"uncertainty rmse without the least sure 20 % of pixels: {', '.join(drops)}"
 
 
 def _limit(limits: list[float] | None, place: int) -> str:

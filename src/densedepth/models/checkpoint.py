@@ -11,6 +11,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from densedepth.errors import DenseDepthError
+from densedepth.io.opening import one_line
 from densedepth.models.densedepth import DenseDepth
 
 WEIGHTS = "model.safetensors"
@@ -74,10 +75,10 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
         state = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
         raise DenseDepthError(f"{folder} is no checkpoint: {Path(error.filename or WEIGHTS).name} is missing") from None
-    except DenseDepthError:
-        raise
+    except DenseDepthError as error:
+        raise DenseDepthError(f"{folder}: {error}") from None
     except Exception as error:
-        raise DenseDepthError(f"{folder}: damaged checkpoint ({str(error).splitlines()[0]})") from None
+        raise DenseDepthError(f"{folder}: damaged checkpoint ({one_line(error)})") from None
     own = net.state_dict()
     for key in sorted(own.keys() | state.keys()):
         ours = tuple(own[key].shape) if key in own else "none"

@@ -46,10 +46,18 @@ class Decoder(nn.Module):
             DenseNet-169); the authors' later program halves it.
         inner_activation: LeakyReLU after convA too.
         align_corners: of the bilinear up-sampling.
+        uncertainty: a second map beside the first, from the same last features. It learns from them and teaches them
+            nothing: the first map is what it would be without it.
     """
 
     def __init__(
-        self, encoder_channels: Sequence[int], width: int, *, inner_activation: bool, align_corners: bool
+        self,
+        encoder_channels: Sequence[int],
+        width: int,
+        *,
+        inner_activation: bool,
+        align_corners: bool,
+        uncertainty: bool = False,
     ) -> None:
         super().__init__()
         if width < 16 or width % 16:
@@ -60,16 +68,32 @@ class Decoder(nn.Module):
         for k, skip_channels in enumerate(reversed(skips), start=1):
             block = UpBlock(width >> (k - 1), skip_channels, width >> k, **switches)
             self.add_module(f"up{k}", block)
-        self.conv3 = nn.Conv2d(width >> len(skips), 1, 3, padding=1)
+        last = width >> len(skips)
+        self.conv3 = nn.Conv2d(last, 1, 3, padding=1)
+        self.uncertainty = (
+            nn.Sequential(
+                nn.Conv2d(last, 2 * last, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(2 * last, 1, 3, padding=1)
+            )
+            if uncertainty
+            else None
+        )
         self.apply(_glorot_uniform)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Features, shallow to deep, to (N, 1, H, W), or (N, 2, H, W) with ``uncertainty``."""
         *skips, bottleneck = features
         x = self.conv2(bottleneck)
         for k, skip in enumerate(reversed(skips), start=1):
             x = self.get_submodule(f"up{k}")(x, skip)
-        result: Tensor = self.conv3(x)
-        return result
+        # In half precision the answer itself would be rounded to steps of 0.4 %, as coarse as what it learns.
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self._answers(x.float())
+        return self._answers(x)
+
+    def _answers(self, x: Tensor) -> Tensor:
+        first: Tensor = self.conv3(x)
+        return first if self.uncertainty is None else torch.cat([first, self.uncertainty(x.detach())], dim=1)
 
 
 def _glorot_uniform(module: nn.Module) -> None:

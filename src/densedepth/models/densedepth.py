@@ -23,6 +23,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+#: From a thousandth to the whole of the depth.
+LOG_ERROR_RANGE = (math.log(1e-3), 0.0)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Everything that fixes the network's function besides its weights; every checkpoint records it."""
@@ -35,6 +39,7 @@ class Architecture:
     output: Literal["linear", "exp"]
     reciprocal_m: float
     depth_range_m: tuple[float, float]
+    uncertainty: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,6 +62,7 @@ class DenseDepth(nn.Module):
             log depth are defined everywhere.
         reciprocal_m: m of y = m / depth_m. The paper's 1000 cm / d for NYU is 10.0 here; KITTI 80.0.
         depth_range_m: metres are clipped to this range by :meth:`depth_m`.
+        uncertainty: also learn how far off the depth is likely to be, at no cost to the depth itself.
         pretrained: start from the encoder's ImageNet weights.
     """
 
@@ -75,6 +81,7 @@ class DenseDepth(nn.Module):
         output: Literal["linear", "exp"] = "linear",
         reciprocal_m: float = 10.0,
         depth_range_m: tuple[float, float] = (0.1, 10.0),
+        uncertainty: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -98,6 +105,7 @@ class DenseDepth(nn.Module):
             output=output,
             reciprocal_m=float(reciprocal_m),
             depth_range_m=(float(depth_range_m[0]), float(depth_range_m[1])),
+            uncertainty=uncertainty,
         )
         arch = self.architecture
         self.decoder = Decoder(
@@ -105,6 +113,7 @@ class DenseDepth(nn.Module):
             arch.decoder_width,
             inner_activation=arch.inner_activation,
             align_corners=arch.align_corners,
+            uncertainty=uncertainty,
         )
         if output == "exp":
             # Start at a mid-range depth instead of exp(0) = 1, which would be the far end of the range.
@@ -113,6 +122,13 @@ class DenseDepth(nn.Module):
             nn.init.xavier_uniform_(conv3.weight, gain=0.1)
             assert conv3.bias is not None
             nn.init.constant_(conv3.bias, math.log(arch.reciprocal_m) - math.log(near_m * far_m) / 2)
+        if self.decoder.uncertainty is not None:
+            # Start at 15 % everywhere, far from the ends of the range, where nothing would be learned.
+            to_log_error = self.decoder.uncertainty[-1]
+            assert isinstance(to_log_error, nn.Conv2d)
+            assert to_log_error.bias is not None
+            nn.init.xavier_uniform_(to_log_error.weight, gain=0.1)
+            nn.init.constant_(to_log_error.bias, math.log(0.15))
         if densenet:
             _use_keras_batchnorm(self.encoder)
         mean, std = imagenet_normalisation(encoder) if arch.normalize else ((0.0,) * 3, (1.0,) * 3)
@@ -135,6 +151,14 @@ class DenseDepth(nn.Module):
         Returns:
             (N, 1, ceil(H/2), ceil(W/2)).
         """
+        return self.answers(rgb01)[:, :1]
+
+    def answers(self, rgb01: Tensor) -> Tensor:
+        """As :meth:`forward`; with ``uncertainty`` a second channel, the logarithm of the relative error to expect.
+
+        What is expected is the mean of |log(predicted depth / true depth)|. To the second channel the depth is a given:
+        its gradient ends there.
+        """
         height, width = rgb01.shape[-2:]
         if self.training:
             if height % STRIDE or width % STRIDE:
@@ -142,9 +166,9 @@ class DenseDepth(nn.Module):
                     f"training images must have height and width divisible by {STRIDE}, got {height}x{width}: "
                     f"resize or crop to {_nearest(height)}x{_nearest(width)}"
                 )
-            return self._reciprocal(rgb01)
+            return self._answers(rgb01)
         padded = _pad_to_stride(rgb01)
-        return self._reciprocal(padded)[..., : (height + 1) // 2, : (width + 1) // 2]
+        return self._answers(padded)[..., : (height + 1) // 2, : (width + 1) // 2]
 
     def depth_m(self, rgb01: Tensor) -> Tensor:
         """Depth in metres at the input's own size, clipped to ``depth_range_m``: (N, 3, H, W) -> (N, H, W).
@@ -152,11 +176,17 @@ class DenseDepth(nn.Module):
         The half-size output is turned into metres first and up-sampled x2 bilinearly after, as the authors'
         evaluation does.
         """
+        return self.depth_and_uncertainty_m(rgb01)[:, 0]
+
+    def depth_and_uncertainty_m(self, rgb01: Tensor) -> Tensor:
+        """:meth:`depth_m`, and with ``uncertainty`` the absolute error to expect in metres: (N, 1 or 2, H, W)."""
         height, width = rgb01.shape[-2:]
-        padded = _pad_to_stride(rgb01)
-        depth_m = self.to_metres(self._reciprocal(padded))
-        depth_m = F.interpolate(depth_m, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return depth_m[:, 0, :height, :width]
+        answers = self._answers(_pad_to_stride(rgb01))
+        metres = self.to_metres(answers[:, :1])
+        if self.architecture.uncertainty:
+            metres = torch.cat([metres, metres * answers[:, 1:].exp()], dim=1)
+        metres = F.interpolate(metres, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return metres[:, :, :height, :width]
 
     def to_metres(self, reciprocal: Tensor) -> Tensor:
         """reciprocal_m / y, clipped to the depth range; y <= 0, which has no depth, becomes the far end."""
@@ -168,9 +198,32 @@ class DenseDepth(nn.Module):
         """The training target y = reciprocal_m / depth_m, depth clipped to the range first."""
         return self.architecture.reciprocal_m / depth_m.clamp(*self.architecture.depth_range_m)
 
-    def _reciprocal(self, rgb01: Tensor) -> Tensor:
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Export the network as a bundle and publish it on the Hugging Face hub, with a model card and its SHA-256.
+
+        Everybody then has it as ``densedepth.load("hf:user/repo")``, without torch. The token is HF_TOKEN.
+
+        Args:
+            repo_id: ``user/repo``; it is made if it is not there.
+            options: for the card ``info`` (what :func:`~densedepth.models.load_checkpoint` returns beside the network:
+                training data, camera), ``name``, ``license`` and ``metrics``; ``private``; the commit's ``message``.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            DenseDepthError: the export differs from torch, no token, no rights, or no network.
+        """
+        from densedepth.models.publishing import push_to_hub
+
+        return push_to_hub(self, repo_id, **options)
+
+    def _answers(self, rgb01: Tensor) -> Tensor:
         y: Tensor = self.decoder(self.encoder((rgb01 - self.mean) / self.std))
-        return y.exp() if self.architecture.output == "exp" else y
+        first, second = y[:, :1], y[:, 1:]
+        if self.architecture.output == "exp":
+            first = first.exp()
+        return torch.cat([first, second.clamp(*LOG_ERROR_RANGE)], dim=1) if self.architecture.uncertainty else first
 
 
 def _pad_to_stride(image: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from densedepth.errors import DenseDepthError
+from densedepth.io.opening import one_line
 from densedepth.models.densedepth import DenseDepth
 from densedepth.models.encoders import densenet_name
 
@@ -33,6 +34,9 @@ _CONV_BIAS = {"kernel": "weight", "bias": "bias"}
 _BN = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 _UP = ("up1", "up2", "up3", "up4")
+
+MAX_BYTES = 4_000_000_000
+"""Of all weights: several times as many as the published networks have."""
 
 
 def import_keras(
@@ -98,13 +102,16 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
 
             def collect(name: str, item: Any) -> None:
                 if isinstance(item, h5py.Dataset):
+                    # What is compressed, or was never written, can be any size.
+                    if item.nbytes + sum(array.nbytes for array in arrays.values()) > MAX_BYTES:
+                        raise ValueError(f"weights of more than {MAX_BYTES / 1e9:g} GB")
                     arrays[name] = item[()]
 
             file["model_weights"].visititems(collect)
     except DenseDepthError:
         raise
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError ... for damaged files
-        raise DenseDepthError(f"{path}: not a readable HDF5 file of Keras ({str(error).splitlines()[0]})") from None
+        raise DenseDepthError(f"{path}: not a readable HDF5 file of Keras ({one_line(error)})") from None
     try:
         layers = config["config"]["layers"]
         for layer in layers:

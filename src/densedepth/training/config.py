@@ -22,6 +22,7 @@ class ModelConfig:
         output: "linear" (the paper) or "exp" (always positive; the log loss needs it).
         reciprocal_m: m of y = m / depth_m.
         depth_range_m: metres are clipped to this range.
+        uncertainty: also learn how far off the depth is likely to be; the depth is learned as without it.
         pretrained: start from ImageNet weights; false starts from random ones. "auto" takes ImageNet's if they can
             be had and otherwise warns and starts from random ones; the saved recipe says which.
     """
@@ -35,7 +36,25 @@ class ModelConfig:
     output: Literal["linear", "exp"] = "linear"
     reciprocal_m: float = 10.0
     depth_range_m: tuple[float, float] = (0.1, 10.0)
+    uncertainty: bool = False
     pretrained: bool | Literal["auto"] = True
+
+
+@dataclass(frozen=True)
+class AlsoConfig:
+    """Frames of another data set to train on beside the main one. They never validate.
+
+    Attributes:
+        root: folder of the data set.
+        per_epoch: how many of its frames an epoch takes; the next epoch takes the next ones.
+        dataset: layout.
+        options: of that layout's reader.
+    """
+
+    root: str
+    per_epoch: int
+    dataset: str = "nyu"
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,7 @@ class DataConfig:
         canonical_focal: scale depth from each view's focal length to that of the training camera, so that zoomed
             views and other cameras teach the same metres; a frame without camera is taken to be seen by the training
             camera. The paper does not.
+        also: further data sets to train on; give `canonical_focal: true` when their cameras differ.
         augment: what training does to a frame.
         workers: loader processes; 0 loads in the training process.
         in_memory: keep decoded frames in memory (0.6 MB each at 320x240), once per loader process.
@@ -71,6 +91,7 @@ class DataConfig:
     validation_fraction: float = 0.1
     split_seed: int = 0
     canonical_focal: bool = False
+    also: list[AlsoConfig] = field(default_factory=list)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     workers: int = 0
     in_memory: bool = False

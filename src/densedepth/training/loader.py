@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from densedepth.data import DepthDataset, Frame, InMemory, open_dataset, split_by_scene
+from densedepth.data import DepthDataset, Frame, InMemory, Joined, open_dataset, split_by_scene
 from densedepth.data.augment import View, window_pixel
 from densedepth.data.base import read_frame
 from densedepth.errors import DenseDepthError
 from densedepth.training.config import DataConfig
+from densedepth.training.memory import keep_freed_memory
 from densedepth.training.order import BatchOrder, shard_of_each_frame
 from densedepth.training.pairs import TrainingPairs, ValidationPairs
 
@@ -32,6 +33,7 @@ class DepthData:
     Attributes:
         camera: the training camera: that of the first frame, at the scale at which the network sees whole frames.
             None when the data set does not say.
+        also: further training data sets, not split.
         order: which frames make up which batch.
     """
 
@@ -42,6 +44,7 @@ class DepthData:
         self.train_frames, self.validation_frames = split_by_scene(
             frames, config.validation_fraction, config.split_seed
         )
+        self.also = [open_dataset(part.dataset, part.root, "train", **part.options) for part in config.also]
         self.camera = frames[0].camera
         if self.camera is not None:
             width, height = self.camera.width, self.camera.height
@@ -66,9 +69,15 @@ class DepthData:
     def share(self, rank: int, world: int) -> None:
         """From now on make only the batches' parts of process ``rank`` of ``world``."""
         self.rank, self.world = rank, world
-        groups = None if self.config.in_memory else shard_of_each_frame(self.train_frames)
+        random_access = self.config.in_memory or self.also
         self.order = BatchOrder(
-            len(self.train_frames), self.batch_size, self.seed, rank=rank, world=world, groups=groups
+            len(self.train_frames),
+            self.batch_size,
+            self.seed,
+            rank=rank,
+            world=world,
+            groups=None if random_access else shard_of_each_frame(self.train_frames),
+            also=[(len(frames), part.per_epoch) for frames, part in zip(self.also, self.config.also, strict=True)],
         )
 
     @property
@@ -90,13 +99,17 @@ class DepthData:
 
     def _name(self, index: int) -> str:
         try:
-            return self.train_frames[index].key
+            return self._all_frames[index].key
         except Exception as error:  # the frame may be what is wrong
             return f"frame {index}, which cannot be read ({error})"
 
     @cached_property
+    def _all_frames(self) -> DepthDataset:
+        return Joined([self.train_frames, *self.also]) if self.also else self.train_frames
+
+    @cached_property
     def _train_loader(self) -> DataLoader[Batch]:
-        frames: DepthDataset = self.train_frames
+        frames = self._all_frames
         if self.config.in_memory:
             frames = InMemory(_AtOneSize(frames, self.config))
         pairs = TrainingPairs(frames, self.config, self.seed, self._canonical_focal_px())
@@ -119,7 +132,7 @@ class DepthData:
             pairs,
             num_workers=self.config.workers,
             persistent_workers=self.config.workers > 0,
-            worker_init_fn=_leave_signals_to_the_main_process,
+            worker_init_fn=_begin_worker,
             pin_memory=torch.cuda.is_available(),
             # A generator of its own: each pass draws a number, which must not move the network's random numbers.
             generator=torch.Generator(),
@@ -149,7 +162,8 @@ class _AtOneSize:
         return read_frame(self.frames, index, self.most)
 
 
-def _leave_signals_to_the_main_process(worker: int) -> None:
-    """Ctrl-C reaches all processes of a terminal; the workers must still deliver the step that is being finished."""
+def _begin_worker(worker: int) -> None:
+    keep_freed_memory()
+    # Ctrl-C reaches all processes of a terminal; the workers must still deliver the step that is being finished.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -12,6 +12,9 @@ from densedepth.training.config import LossConfig
 
 DepthLosses = DepthLoss | LogDepthLoss
 
+#: Small, so that clipping the gradient's norm is not decided by a part that teaches the depth nothing.
+EXPECTED_ERROR_WEIGHT = 0.1
+
 
 class DepthModule(nn.Module):
     """A :class:`~densedepth.models.DenseDepth` that takes photos as the loader makes them, and its loss.
@@ -26,19 +29,24 @@ class DepthModule(nn.Module):
         self.frozen = False
 
     def forward(self, image: Tensor) -> Tensor:
-        """uint8 (N, 3, H, W) to reciprocal depth (N, 1, H/2, W/2)."""
-        return self.net(image / 255)  # type: ignore[no-any-return]
+        """uint8 (N, 3, H, W) to what :meth:`DenseDepth.answers` says, (N, 1 or 2, H/2, W/2)."""
+        return self.net.answers(image / 255)
 
     def loss(self, prediction: Tensor, batch: dict[str, Tensor], counts: Tensor | None = None) -> Tensor:
         """Mean loss of the batch in full precision; ``counts`` as the losses take it."""
         target = self.net.to_reciprocal(batch["depth_m"])
-        loss: Tensor = self.criterion(prediction.float(), target, batch["valid"], counts)
-        return loss
+        prediction = prediction.float()
+        loss: Tensor = self.criterion(prediction[:, :1], target, batch["valid"], counts)
+        if not self.net.architecture.uncertainty:
+            return loss
+        counted = None if counts is None else counts[0]
+        expected = expected_error_loss(self.net.to_metres(prediction[:, :1]), prediction[:, 1:], batch, counted)
+        return loss + EXPECTED_ERROR_WEIGHT * expected
 
     @torch.no_grad()
     def delta1(self, prediction: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Share of the batch's valid pixels that are less than a quarter off."""
-        ratio = self.net.to_metres(prediction.float()) / batch["depth_m"]
+        ratio = self.net.to_metres(prediction[:, :1].float()) / batch["depth_m"]
         close = (ratio < 1.25) & (ratio > 1 / 1.25) & batch["valid"]
         return close.sum() / batch["valid"].sum().clamp(min=1)
 
@@ -53,6 +61,24 @@ class DepthModule(nn.Module):
         if self.frozen:
             self.net.encoder.eval()
         return self
+
+
+def expected_error_loss(
+    depth_m: Tensor, log_error: Tensor, batch: dict[str, Tensor], count: Tensor | None = None
+) -> Tensor:
+    """Negative log likelihood of the errors of log depth under a Laplace distribution of scale exp(log_error).
+
+    Args:
+        depth_m: predicted, (N, 1, H, W); gets no gradient.
+        log_error: the second channel of :meth:`DenseDepth.answers`.
+        batch: ``depth_m`` and ``valid`` of the truth.
+        count: number of valid pixels to divide by, instead of this batch's.
+    """
+    valid = batch["valid"]
+    truth_m = torch.where(valid, batch["depth_m"], 1.0)
+    error = torch.where(valid, (depth_m.detach() / truth_m).log().abs(), 0.0)
+    likelihood = torch.where(valid, error * (-log_error).exp() + log_error, 0.0)
+    return likelihood.sum() / (valid.sum() if count is None else count).clamp(min=1)
 
 
 def build_loss(config: LossConfig, net: DenseDepth) -> DepthLosses:

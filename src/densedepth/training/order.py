@@ -25,6 +25,9 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
 
     Process ``rank`` of ``world`` takes its share of each batch (of the lanes), no frame twice. Batches are the same
     for any number of processes.
+
+    ``also`` are further data sets, whose frames are numbered after the ``length`` of the main one: of each, an epoch
+    draws so many, and epochs go through all of its frames before one comes again. They go without ``groups``.
     """
 
     def __init__(
@@ -36,10 +39,14 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
         rank: int = 0,
         world: int = 1,
         groups: Sequence[int] | None = None,
+        also: Sequence[tuple[int, int]] = (),
     ) -> None:
         if batch_size % world:
             raise ValueError(f"a batch of {batch_size} cannot be shared by {world} processes")
+        if groups is not None and also:
+            raise ValueError("groups and further data sets cannot be had together")
         self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.also = list(also)
         self.rank, self.world = rank, world
         self.groups = None if groups is None else np.asarray(groups)
         self.epoch = self.start = 0
@@ -48,7 +55,7 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
     @property
     def batches(self) -> int:
         """Batches of a whole epoch."""
-        return self.length // self.batch_size
+        return (self.length + sum(drawn for _, drawn in self.also)) // self.batch_size
 
     def begin(self, epoch: int, start: int = 0) -> None:
         """The next iteration draws ``epoch`` from batch ``start`` on."""
@@ -72,7 +79,8 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
         rng = np.random.default_rng((self.seed, epoch))
         used = self.batches * self.batch_size
         if self.groups is None:
-            return rng.permutation(self.length)[:used].reshape(self.batches, self.batch_size)
+            frames = np.concatenate([np.arange(self.length), *self._further(epoch)])
+            return rng.permutation(frames)[:used].reshape(self.batches, self.batch_size)
         place = np.empty(int(self.groups.max()) + 1, dtype=np.int64)
         shards = np.unique(self.groups)
         place[rng.permutation(shards)] = np.arange(len(shards))
@@ -83,6 +91,17 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
             for begin in range(0, self.batches, WINDOW):
                 rng.shuffle(lane[begin : begin + WINDOW])
         return lanes.T
+
+    def _further(self, epoch: int) -> Iterator[np.ndarray]:
+        """The frames of each further data set in an epoch: a stretch of endlessly many permutations laid end to end."""
+        first = self.length
+        for number, (length, drawn) in enumerate(self.also):
+            begin, end = epoch * drawn, (epoch + 1) * drawn
+            rounds = range(begin // length, -(-end // length))
+            laid = [np.random.default_rng((self.seed, number, turn)).permutation(length) for turn in rounds]
+            offset = rounds.start * length
+            yield first + np.concatenate(laid)[begin - offset : end - offset]
+            first += length
 
 
 def shard_of_each_frame(frames: DepthDataset) -> Sequence[int] | None:

@@ -82,6 +82,7 @@ class Recipe:
             ("seed", self.seed >= 0, "at least 0"),
             ("validate_every", self.validate_every >= 1, "at least 1"),
             ("data.workers", self.data.workers >= 0, "at least 0"),
+            ("data.also", all(part.per_epoch >= 1 for part in self.data.also), "of per_epoch at least 1, each"),
             ("optim.lr", optim.lr == "auto" or optim.lr > 0, "above 0, or auto"),
             ("optim.encoder_lr_factor", optim.encoder_lr_factor >= 0, "at least 0"),
             ("optim.freeze_encoder_epochs", optim.freeze_encoder_epochs >= 0, "at least 0"),

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from densedepth.errors import DenseDepthError
 from densedepth.metrics import METRIC_NAMES, DepthMetrics, metrics_of_moments
 from densedepth.models import DenseDepth
+from densedepth.models.depthwise import quicken_depthwise
 from densedepth.training.loader import Batch, DepthData
 from densedepth.training.module import DepthModule
 from densedepth.training.optim import build_optimizer
@@ -55,6 +56,8 @@ class Session:
         net = net.to(fabric.device)
         if recipe.channels_last:
             net = net.to(memory_format=torch.channels_last)
+        if fabric.device.type == "cpu" and recipe.precision == "bf16-mixed":
+            quicken_depthwise(net)
         self.averaged: AveragedModel | None = None
         if recipe.optim.ema_decay > 0:
             average = get_ema_multi_avg_fn(recipe.optim.ema_decay)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def _from_checkpoint(model: ModelConfig, init_from: str) -> tuple[ModelConfig, D
     model = replace(model, pretrained=False)
     net = DenseDepth(**asdict(model))
     other = _trained(init_from)
-    check_same_network(net, other, init_from)
-    net.load_state_dict(other.state_dict())
+    check_same_network(net, other, init_from, added=("uncertainty",) if model.uncertainty else ())
+    # Weights made without it can be taken up with it: it starts at random then, and the depth as it was.
+    missing = net.load_state_dict(other.state_dict(), strict=False).missing_keys
+    assert all(key.startswith("decoder.uncertainty.") for key in missing), missing
     return model, net
 
 
@@ -83,15 +86,15 @@ def settled(recipe: Recipe, data: DepthData, processes: int) -> Recipe:
     return replace(recipe, batch_size=batch_size, optim=replace(recipe.optim, lr=lr))
 
 
-def check_same_network(ours: DenseDepth, theirs: DenseDepth, where: str) -> None:
-    """Refuse weights of another architecture.
+def check_same_network(ours: DenseDepth, theirs: DenseDepth, where: str, added: Collection[str] = ()) -> None:
+    """Refuse weights of another architecture, unless it is just without the switches ``added``.
 
     Raises:
         DenseDepthError: names the first switch that differs.
     """
     trained = theirs.architecture.to_dict()
     for switch, value in ours.architecture.to_dict().items():
-        if trained[switch] != value:
+        if trained[switch] != value and switch not in added:
             raise DenseDepthError(
                 f"{where} was trained with model.{switch} = {trained[switch]}, the recipe says {value}: make them agree"
             )
@@ -103,6 +106,7 @@ def identity(recipe: Recipe, frames: int) -> dict[str, Any]:
         "seed": recipe.seed,
         "batch_size": recipe.batch_size,
         "training frames": frames,
+        **({"data.also": [part.per_epoch for part in recipe.data.also]} if recipe.data.also else {}),
         "data.validation_fraction": recipe.data.validation_fraction,
         "data.split_seed": recipe.data.split_seed,
         "optim.name": recipe.optim.name,
@@ -118,9 +122,9 @@ def check_same_run(now: dict[str, Any], then: dict[str, Any], where: str) -> Non
         DenseDepthError: names the first key that differs.
     """
     for key, value in now.items():
-        if then[key] != value:
+        if then.get(key) != value:
             raise DenseDepthError(
-                f"{where} was started with {key} = {then[key]}, this command says {value}: "
+                f"{where} was started with {key} = {then.get(key)}, this command says {value}: "
                 "make them agree, take another --out, or begin anew with --fresh"
             )
 

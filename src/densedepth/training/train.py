@@ -221,6 +221,10 @@ class Run:
             "training_data": (
                 f"{config.dataset}, training part: {len(frames.train_frames)} frames, "
                 f"{len(frames.validation_frames)} more held out by scene for validation"
+            )
+            + "".join(
+                f"; {part.dataset} {Path(part.root).name}: {len(more)} frames"
+                for part, more in zip(config.also, frames.also, strict=True)
             ),
             "camera": None if frames.camera is None else frames.camera.to_dict(),
             "epoch": self.session.epoch,

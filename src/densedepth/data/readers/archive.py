@@ -18,6 +18,9 @@ from typing import IO, NamedTuple, Protocol
 from densedepth.errors import DataError
 from densedepth.io.opening import one_line
 
+MAX_FILE_BYTES = 2_000_000_000
+"""Of one file in a zip, unpacked: more than depth of 200 megapixels takes. Few bytes can promise any number."""
+
 
 class Archive(Protocol):
     """Files by name."""
@@ -84,7 +87,7 @@ class Zip:
                 -1 if entry.flag_bits & _ENCRYPTED else entry.compress_type,
             )
             for entry in entries
-            if not entry.is_dir()
+            if not entry.filename.endswith("/")
         }
 
     def label(self, name: str) -> str:
@@ -105,9 +108,13 @@ class Zip:
         entry = self._entries[name]
         if entry.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(f"{label}: encrypted, or packed by another method than deflate; make the zip again without")
+        if max(entry.bytes, entry.packed_bytes) > MAX_FILE_BYTES:
+            raise DataError(
+                f"{label}: of {entry.bytes / 1e9:.1f} GB, more than the limit of {MAX_FILE_BYTES / 1e9:g} GB"
+            )
         try:
             data = _unpacked(self.path, entry)
-        except (OSError, ValueError, zlib.error, struct.error) as error:
+        except (OSError, ValueError, OverflowError, MemoryError, zlib.error, struct.error) as error:
             raise DataError(f"{label}: damaged in the zip ({one_line(error)}); fetch the zip again") from None
         return data
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.io import metadata
-from densedepth.io.opening import MAX_MEGAPIXELS, label_of, one_line, open_picture
+from densedepth.io.npz import read_array
+from densedepth.io.opening import label_of, one_line, open_picture
 from densedepth.types import Camera
 
 DEPTH_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".npy", ".npz", ".exr", ".pgm", ".jpg", ".jpeg"})
@@ -107,15 +108,7 @@ def _all_equal(values: np.ndarray) -> bool:
 
 
 def _from_npy(file: IO[bytes]) -> DepthValues:
-    """The header is read first: a file of a few bytes can claim to hold terabytes."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, _ = read(file)
-    megapixels = float(np.prod(shape, dtype=np.float64)) / 1e6
-    if megapixels > MAX_MEGAPIXELS:
-        raise DataError(f"{megapixels:.0f} million numbers are more than the limit of {MAX_MEGAPIXELS}")
-    file.seek(0)
-    return DepthValues(np.lib.format.read_array(file, allow_pickle=False), None, None)
+    return DepthValues(read_array(file), None, None)
 
 
 def _from_npz(file: IO[bytes]) -> DepthValues:
@@ -129,7 +122,7 @@ def _from_npz(file: IO[bytes]) -> DepthValues:
         if name != "depth_m" or "camera" not in names:
             return found
         with archive.open("camera.npy") as member:
-            camera = metadata.from_text({"camera": str(np.lib.format.read_array(member, allow_pickle=False))})["camera"]
+            camera = metadata.from_text({"camera": str(read_array(member))})["camera"]
         return found._replace(camera=camera)
 
 

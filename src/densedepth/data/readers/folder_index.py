@@ -126,7 +126,7 @@ def _chosen(root: Path, pattern: str) -> list[str]:
 
 def _from_manifest(root: Path, path: Path) -> FolderIndex:
     rows = read_manifest(path)
-    missing = [(row.source, file) for row in rows for file in (row.image, row.depth) if not file.is_file()]
+    missing = [(row.source, file) for row in rows for file in (row.image, row.depth) if not os.path.isfile(file)]
     entries = []
     for row in rows:
         key = os.path.relpath(row.image, root).replace(os.sep, "/")

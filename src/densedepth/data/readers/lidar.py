@@ -81,8 +81,11 @@ class LidarCamera:
         return rows[inside].astype(np.intp), columns[inside].astype(np.intp), w[index], index
 
     def camera(self, width: int, height: int) -> Camera:
-        """The intrinsics that belong to :meth:`depth_map_m`."""
-        return kitti_camera(self.projection, width, height)
+        """The intrinsics that belong to :meth:`depth_map_m`. Raises DataError when the calibration has none."""
+        try:
+            return kitti_camera(self.projection, width, height)
+        except ValueError as error:
+            raise DataError(f"{self.source}: no camera ({error}); get a whole copy") from None
 
 
 def kitti_camera(projection: np.ndarray, width: int, height: int) -> Camera:

@@ -87,15 +87,15 @@ class NyuMat:
 
     def _scenes(self, count: int) -> list[str]:
         """The scene of each frame: references to arrays of UTF-16 units; without them, the official list's."""
-        if "scenes" not in self._mat.file:
+        if "scenes" not in self._mat.names("/"):
             return [scene for scene, _ in official_frames(count, str(self._mat.path))]
         references = np.ravel(self._mat.read("scenes"))
         try:
             scenes = [
-                np.ravel(self._mat.file[reference][()]).astype("<u2").tobytes().decode("utf-16-le")
+                np.ravel(self._mat.read(reference)).astype("<u2").tobytes().decode("utf-16-le")
                 for reference in references
             ]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (DataError, ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{self._mat.path}: 'scenes' is not a list of names ({one_line(error)}); get a whole copy"
             ) from None

@@ -47,7 +47,7 @@ class NyuNpy:
                 f"{self._rgb}: must be uint8 or float {(*depth.shape, 3)} to fit its depth, "
                 f"it is {rgb.dtype} {rgb.shape}"
             )
-        if not len(depth):
+        if not depth.size:
             raise DataError(f"{self._depth}: holds no frame")
         # Some frames tell the scale of floats; one that does not fit it is an error when it is read.
         some = rgb[[0, len(rgb) // 2, len(rgb) - 1]]
@@ -80,7 +80,7 @@ class NyuNpy:
 
 def _mapped(path: Path) -> np.ndarray:
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise DataError(f"{path}: not found; if it is still in nyu_test.zip, unzip that first") from None
     except Exception as error:  # numpy meets damaged files with errors of any kind

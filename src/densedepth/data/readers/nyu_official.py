@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from densedepth.data.readers.mat5 import read_numbers
 from densedepth.errors import DataError
 from densedepth.io.opening import one_line
 
@@ -44,16 +45,12 @@ def read_splits(path: Path, count: int) -> dict[str, list[int]]:
         count: how many frames there are.
 
     Raises:
-        DataError: scipy is not installed, the file cannot be read, a number is no frame, or a frame stands twice.
+        DataError: the file cannot be read, a number is no frame, or a frame stands twice.
     """
-    try:
-        from scipy.io import loadmat
-    except ModuleNotFoundError:
-        raise DataError(f"{path}: reading it needs scipy: pip install densedepth[train]") from None
     names = {"train": "trainNdxs", "test": "testNdxs"}
     try:
-        content = loadmat(path, variable_names=list(names.values()))
-    except Exception as error:  # scipy meets damaged files, and those of MATLAB 7.3, with errors of any kind
+        content = read_numbers(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as a MATLAB 5 file ({one_line(error)}); fetch it again, or remove it to use "
             "the official split inside this package"
@@ -62,8 +59,8 @@ def read_splits(path: Path, count: int) -> dict[str, list[int]]:
     for part, name in names.items():
         if name not in content:
             raise DataError(f"{path}: holds no '{name}'; it must have {' and '.join(names.values())}")
-        numbers = np.ravel(content[name])
-        if numbers.dtype.kind not in "uif" or not np.all((numbers >= 1) & (numbers <= count) & (numbers % 1 == 0)):
+        numbers = content[name]
+        if not np.all((numbers >= 1) & (numbers <= count) & (numbers % 1 == 0)):
             raise DataError(f"{path}: '{name}' must hold frame numbers from 1 to {count}, the frames that there are")
         parts[part] = [int(number) - 1 for number in numbers]
     everything = parts["train"] + parts["test"]

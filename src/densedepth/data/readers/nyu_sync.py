@@ -156,10 +156,10 @@ def _listed(path: Path, root: Path, split: str) -> list[Pair]:
         photo, depth = (name_inside(cell.lstrip("/"), source) for cell in row[:2])
         if folder is None:
             bases = [root, *(root / name for name in FOLDERS[split])]
-            folder = next((base for base in bases if (base / photo).is_file()), root)
+            folder = next((base for base in bases if os.path.isfile(base / photo)), root)
         pair = Pair(folder / photo, folder / depth, _scene((folder / photo).parent, folder), _camera(row[2:], source))
         for file in (pair.photo, pair.depth):
-            if not file.is_file():
+            if not os.path.isfile(file):
                 raise DataError(f"{source}: {file} is missing")
         pairs.append(pair)
     if not pairs:

@@ -72,7 +72,7 @@ class Shard:
         if not len(keys) == len(scenes) == len(ranges) == values["frames"]:
             raise ValueError(f"the lists of {name} differ in length")
         offsets, sizes = ranges[..., 0], ranges[..., 1]
-        if (offsets < 0).any() or (sizes[:, :2] < 0).any() or ((offsets + sizes).max(initial=0) > values["bytes"]):
+        if (offsets < 0).any() or (sizes[:, :2] < 0).any() or (sizes > values["bytes"] - offsets).any():
             raise ValueError(f"members of {name} lie outside of it")
         return cls(folder / name, int(values["bytes"]), keys, scenes, ranges)
 
@@ -105,7 +105,7 @@ def read_json(path: Path, place: Place, entry: str) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(read_member(path, place, entry))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}, {entry}.json: no JSON ({one_line(error)})") from None
     if not isinstance(values, dict):
         raise DataError(f"{path}, {entry}.json: must hold a JSON object")
@@ -191,7 +191,7 @@ def read_index(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict) or not {"settings", "complete", "shards"} <= values.keys():
             raise ValueError("settings, complete or shards is missing")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no index of shards ({one_line(error)}); delete it to read the tars instead") from None
     return values
 

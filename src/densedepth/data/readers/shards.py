@@ -21,6 +21,9 @@ from densedepth.types import Camera
 
 Root = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
+LARGEST_UNIT_M = 1e6
+"""Metres per unit below which a number is taken for one."""
+
 
 class Shards:
     """Samples of tar shards as a :class:`~densedepth.data.base.DepthDataset`.
@@ -95,7 +98,7 @@ class Shards:
                 f"{label}: depth in whole numbers of unknown unit; set metres_per_unit, e.g. 0.001 for millimetres"
             )
         scale = 1.0 if scale is None else scale
-        if not isinstance(scale, int | float) or not scale > 0:
+        if not isinstance(scale, int | float) or not 0 < scale < LARGEST_UNIT_M:
             raise DataError(f"{label}.json: metres_per_unit must be a positive number, it is {scale!r:.50}")
         return without_holes(stored.values, self.invalid) * np.float32(scale)
 
