@@ -3,9 +3,12 @@ VENV ?= .venv
 OUT ?= out
 # Two test processes of one thread each use two cores better than one process of two threads.
 TEST_JOBS ?= 2
+# make coverage TESTS="tests/test_io_depth.py" COVERED=0 looks at a part.
+TESTS ?= tests
+COVERED ?= 90
 export VENV
 
-.PHONY: demo test lint format clean
+.PHONY: demo test coverage lint format release docs clean
 
 demo:
 	@scripts/venv.sh core
@@ -15,6 +18,15 @@ test:
 	@scripts/venv.sh all
 	@scripts/system.sh
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+# At least 90 % of the lines outside serve, which has tests of its own kind.
+coverage:
+	@scripts/venv.sh all
+	@scripts/system.sh
+	rm -f .coverage .coverage.*
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile --cov --cov-report= $(TESTS)
+	$(VENV)/bin/python -m coverage report
+	$(VENV)/bin/python -m coverage report --omit '*/serve/*' --format total --fail-under $(COVERED)
 
 lint:
 	@scripts/venv.sh all
@@ -27,5 +39,14 @@ format:
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+docs:
+	@scripts/venv.sh all
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
+
+# The sdist and the wheel in dist/, installed and used once.
+release:
+	@scripts/venv.sh all
+	@scripts/release_check.sh
+
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) dist site .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,7 +25,7 @@ SIBLINGS = {"models", "losses", "data", "metrics"}
 TORCH_FREE = {"errors", "types", "io", "runtime", "serve", "cli"}
 TORCH = {"torch", "torchvision", "timm", "lightning", "torchmetrics"}
 # Upward, and therefore only inside functions.
-LAZY_UPWARD = {("types", "io"), ("runtime", "export")}
+LAZY_UPWARD = {("types", "io"), ("runtime", "export"), ("models", "export")}
 
 
 def run_python(code: str, *arguments: object) -> str:

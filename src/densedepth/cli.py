@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -19,9 +20,13 @@ COMMANDS: dict[str, str] = {
     "train": "densedepth.training.train:train",
     "evaluate": "densedepth.commands.evaluate:evaluate",
     "export": "densedepth.commands.export:export",
+    "push": "densedepth.commands.push:push",
     "import-keras": "densedepth.commands.import_keras:import_keras",
+    "serve": "densedepth.commands.serve:serve",
     "models": "densedepth.commands.models:models",
+    "bench": "densedepth.commands.bench:bench",
     "demo": "densedepth.commands.demo:demo",
+    "doctor": "densedepth.commands.doctor:doctor",
     "data inspect": "densedepth.commands.data_inspect:inspect",
     "data prepare": "densedepth.commands.data_prepare:prepare",
     "data fill": "densedepth.commands.data_fill:fill",
@@ -34,11 +39,26 @@ command.
 A command is a typed function with a documented `Args:` section that returns an exit status (None is 0).
 """
 
-EXTRA_OF = {"transformers": "hf", "datasets": "hf", "ray": "ray", "pi_heif": "heic", "av": "video", "moderngl": "rooms"}
+EXTRA_OF = {
+    "transformers": "hf",
+    "datasets": "hf",
+    "ray": "ray",
+    "pi_heif": "heic",
+    "av": "video",
+    "openvino": "openvino",
+    "huggingface_hub": "hub",
+    "moderngl": "rooms",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
+}
 """The extra that brings a package; all others come with "train"."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What a disk says that is full or may not be written, wherever it strikes: no bug, and no news in its traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     # Remarks of Pillow on odd files would break up the one line each file gets.
     warnings.filterwarnings("ignore", module="PIL")
+    # Where in our code a warning arose is no news to a user.
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         return _run(name, words[len(name.split()) :])
     except DenseDepthError as error:
@@ -68,6 +90,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough. Python would complain once more on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"error: {where}{error.strerror}; make it writable or make room, then run the command again",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("interrupted: files named so far are complete, nothing half-written is left", file=sys.stderr)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+__all__ = ["DepthLoss", "LogDepthLoss", "ssim"]
+
 
 class DepthLoss(nn.Module):
     """L = 1.0 L_ssim + 1.0 L_edges + 0.1 L_depth on reciprocal depth (arXiv 1812.11941, equations 1 to 4).

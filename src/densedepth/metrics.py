@@ -15,6 +15,8 @@ import math
 
 import numpy as np
 
+__all__ = ["METRIC_NAMES", "DepthMetrics", "depth_metrics"]
+
 METRIC_NAMES = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10", "silog")
 
 #: Means over pixels from which every metric follows.
