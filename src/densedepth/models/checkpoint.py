@@ -71,7 +71,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
         folder = _whole(folder / "best")
     try:
         description = json.loads((folder / SWITCHES).read_text())
-        net = DenseDepth.from_architecture(description["architecture"])
+        net, info = DenseDepth.from_architecture(description["architecture"]), description["info"]
         state = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
         raise DenseDepthError(f"{folder} is no checkpoint: {Path(error.filename or WEIGHTS).name} is missing") from None
@@ -86,7 +86,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
         if ours != theirs:
             raise DenseDepthError(f"{folder / WEIGHTS}: '{key}' is {theirs}, the architecture needs {ours}")
     net.load_state_dict(state)
-    return net.eval(), description["info"]
+    return net.eval(), info
 
 
 def _aside(folder: Path) -> Path:

@@ -138,8 +138,9 @@ class DenseDepth(nn.Module):
     @classmethod
     def from_architecture(cls, architecture: Architecture | dict[str, Any]) -> DenseDepth:
         """The network a checkpoint describes, with random weights."""
-        switches = architecture if isinstance(architecture, dict) else architecture.to_dict()
-        return cls(**switches)
+        # Through the dataclass: a file must not ask for anything else, such as weights from a hub.
+        switches = Architecture(**architecture) if isinstance(architecture, dict) else architecture
+        return cls(**switches.to_dict())
 
     def forward(self, rgb01: Tensor) -> Tensor:
         """Reciprocal depth y = reciprocal_m / depth_m.
