@@ -223,7 +223,7 @@ def test_commands_and_python_run(page: Path, folder: Path, frames: Path, capsys:
 def put_inputs(folder: Path, frames: Path, runnable: list[list[str]]) -> None:
     """The files that the pages speak of."""
     (folder / "photos").mkdir()
-    for name, photo in (("room", "bedroom"), ("photo", "office"), ("photos/first", "kitchen")):
+    for name, photo in (("room", "bedroom"), ("big", "bedroom"), ("photo", "office"), ("photos/first", "kitchen")):
         shutil.copy(SOURCE / "examples" / f"{photo}.jpg", folder / f"{name}.jpg")
     for name in ("DIR", "MY_FRAMES"):
         (folder / name).symlink_to(frames)

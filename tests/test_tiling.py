@@ -124,11 +124,12 @@ def test_the_shipped_model_leaves_no_seams(photo: NDArray[np.uint8]) -> None:
 def peak_mb(photo: Path, out: Path, *words: str) -> float:
     """Largest resident memory of a fresh `densedepth predict`, in MB of 10^6 bytes."""
     code = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from densedepth.cli import main
 status = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print("PEAK", status, peak * (1 if sys.platform == "darwin" else 1024))
+# Not ru_maxrss, which begins with the size of the process that started this one.
+print("PEAK", status, 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(densedepth.__file__).parents[1])}
     command = [sys.executable, "-c", code, "predict", str(photo), "-o", str(out), "--device", "onnxruntime", *words]
