@@ -9,7 +9,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from densedepth.errors import DenseDepthError  # noqa: E402
 from densedepth.models import DenseDepth, load_checkpoint, save_checkpoint  # noqa: E402
 from densedepth.training.config import LossConfig, ModelConfig  # noqa: E402
 from densedepth.training.module import DepthModule, expected_error_loss  # noqa: E402
@@ -73,15 +72,14 @@ def test_the_loss_is_least_at_the_mean_error() -> None:
     assert torch.autograd.gradcheck(lambda s: expected_error_loss(predicted_m[small].double(), s, batch), log_error)
 
 
-def test_weights_made_without_it_are_taken_up_with_it(tmp_path: Path) -> None:
-    plain = pair(False)
-    save_checkpoint(plain, tmp_path / "plain")
-    _, net = first_network(replace(MODEL, uncertainty=True), str(tmp_path / "plain"), None)
-    for name, value in plain.state_dict().items():
-        assert torch.equal(net.state_dict()[name], value), name
-    save_checkpoint(net, tmp_path / "both")
-    with pytest.raises(DenseDepthError, match=r"model\.uncertainty = True, the recipe says False"):
-        first_network(MODEL, str(tmp_path / "both"), None)
+@pytest.mark.parametrize("before", [False, True])
+def test_weights_made_without_it_are_taken_up_with_it_and_the_other_way_round(before: bool, tmp_path: Path) -> None:
+    theirs = pair(before)
+    save_checkpoint(theirs, tmp_path / "theirs")
+    _, net = first_network(replace(MODEL, uncertainty=not before), str(tmp_path / "theirs"), None)
+    own = net.state_dict()
+    for name, value in theirs.state_dict().items():
+        assert name.startswith("decoder.uncertainty.") or torch.equal(own[name], value), name
 
 
 def test_a_checkpoint_cannot_ask_for_weights_of_a_hub() -> None:

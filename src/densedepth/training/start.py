@@ -53,10 +53,11 @@ def _from_checkpoint(model: ModelConfig, init_from: str) -> tuple[ModelConfig, D
     model = replace(model, pretrained=False)
     net = DenseDepth(**asdict(model))
     other = _trained(init_from)
-    check_same_network(net, other, init_from, added=("uncertainty",) if model.uncertainty else ())
-    # Weights made without it can be taken up with it: it starts at random then, and the depth as it was.
-    missing = net.load_state_dict(other.state_dict(), strict=False).missing_keys
-    assert all(key.startswith("decoder.uncertainty.") for key in missing), missing
+    # The expected error can begin at random or be left out: the depth is the same with and without it.
+    check_same_network(net, other, init_from, but_for=("uncertainty",))
+    differing = net.load_state_dict(other.state_dict(), strict=False)
+    keys = [*differing.missing_keys, *differing.unexpected_keys]
+    assert all(key.startswith("decoder.uncertainty.") for key in keys), keys
     return model, net
 
 
@@ -86,15 +87,15 @@ def settled(recipe: Recipe, data: DepthData, processes: int) -> Recipe:
     return replace(recipe, batch_size=batch_size, optim=replace(recipe.optim, lr=lr))
 
 
-def check_same_network(ours: DenseDepth, theirs: DenseDepth, where: str, added: Collection[str] = ()) -> None:
-    """Refuse weights of another architecture, unless it is just without the switches ``added``.
+def check_same_network(ours: DenseDepth, theirs: DenseDepth, where: str, but_for: Collection[str] = ()) -> None:
+    """Refuse weights of another architecture, but for the switches ``but_for``.
 
     Raises:
         DenseDepthError: names the first switch that differs.
     """
     trained = theirs.architecture.to_dict()
     for switch, value in ours.architecture.to_dict().items():
-        if trained[switch] != value and switch not in added:
+        if trained[switch] != value and switch not in but_for:
             raise DenseDepthError(
                 f"{where} was trained with model.{switch} = {trained[switch]}, the recipe says {value}: make them agree"
             )
