@@ -464,7 +464,13 @@ def test_ctrl_c_ends_in_order_and_the_next_run_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "densedepth", "data", "fill", "--root", str(root), "-o", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, "--workers", "2"], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--workers", "2"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A suite that a shell started in the background ignores the interrupt, and its children would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not list((out / "depth").glob("0*")):
         time.sleep(0.02)
