@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -79,3 +81,37 @@ def test_a_bundle_without_its_norms_is_refused(bundle: Path, tmp_path: Path) -> 
 def test_a_bundle_that_does_not_say_its_architecture_is_refused(tiny_bundle: MakeBundle) -> None:
     with pytest.raises(BundleError, match="does not say the architecture"):
         read_bundle(tiny_bundle())
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"encoder": "hf-hub:somebody/model"}, "timm knows no encoder 'hf-hub:somebody/model'"),
+        ({"encoder": "densenet(1,1,1,999999)"}, r"timm knows no encoder 'densenet\(1,1,1,999999\)'"),
+        ({"decoder_width": 16_000_000}, r"weight 'decoder\.conv2\.weight' is \(32, .* instead of \(16000000, "),
+        ({"reciprocal_m": float("nan")}, "reciprocal_m nan must be positive"),
+        ({"colour": True}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_a_bundle_of_no_network_or_a_huge_one_is_refused(
+    switches: dict[str, Any], message: str, bundle: Path, tmp_path: Path, no_network: None
+) -> None:
+    model = onnx.load(str(bundle))
+    card = next(entry for entry in model.metadata_props if "architecture" in entry.value)
+    values = json.loads(card.value)
+    values["architecture"] |= switches
+    card.value = json.dumps(values)
+    onnx.save(model, str(tmp_path / "strange.onnx"))
+    with pytest.raises(BundleError, match=rf"strange\.onnx: .*{message}") as caught:
+        read_bundle(tmp_path / "strange.onnx")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a file led to the network")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(f"socket.socket.{name}", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)

@@ -179,6 +179,10 @@ def test_a_key_like_no_other_lists_its_neighbours(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--data.height", "0"], "--data.height is 0, it must be a multiple of 32"),
+        (["--data.width", "100"], "--data.width is 100, it must be a multiple of 32"),
+        (["--data.augment.max_zoom", "0.5"], "--data.augment.max_zoom is 0.5, it must be at least 1"),
+        (["--data.augment.colour", "-1"], "--data.augment.colour is -1.0, it must be at least 0"),
         (["--optim.lr", "-1"], "--optim.lr is -1.0, it must be above 0"),
         (["--batch_size", "0"], "--batch_size is 0, it must be at least 1"),
         (["--epochs", "0"], "--epochs is 0"),

@@ -225,6 +225,14 @@ def with_nan(weights: Weights, config: Any) -> None:
     weights["conv2"]["bias"] = np.full_like(weights["conv2"]["bias"], np.nan)
 
 
+def huge_decoder(weights: Weights, config: Any) -> None:
+    weights["conv2"]["kernel"] = np.zeros((1, 1, 0, 16_000_000), np.float32)
+
+
+def huge_encoder(weights: Weights, config: Any) -> None:
+    config["config"]["layers"].append({"class_name": "X", "config": {"name": "conv5_block999999_0_bn"}})
+
+
 def leaky_at(field: str, value: Any) -> Change:
     def change(weights: Weights, config: Any) -> None:
         layer = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "LeakyReLU")
@@ -248,6 +256,8 @@ def one_leaky_less(weights: Weights, config: Any) -> None:
         (surplus, r"no place for 'projection/projection/kernel:0'"),
         (extra_block, r"'conv5_block3_0_bn' has a gamma of shape"),
         (with_nan, r"'conv2' has NaN"),
+        (huge_decoder, r"'conv2' has a kernel of shape \(1, 1, 0, 16000000\).*needs"),
+        (huge_encoder, r"no network of this package: timm knows no encoder 'densenet\(1,2,1,999999\)'"),
         (one_leaky_less, r"3 LeakyReLU layers; the released network has 4"),
         (leaky_at("alpha", 0.3), r"'leaky_re_lu_1' has slope 0\.3"),
         (leaky_at("inbound_nodes", [[["up1_convA", 0, 0, {}]]]), r"'leaky_re_lu_1' follows 'up1_convA'.*'up1_convB'"),

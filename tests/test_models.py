@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -416,3 +417,39 @@ def test_wrong_checkpoints_are_named(tmp_path: Path) -> None:
     description["architecture"]["colour"] = 1
     switches.write_text(json.dumps(description))
     refused(folder, "damaged checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"encoder": "hf-hub:somebody/model"}, "timm knows no encoder 'hf-hub:somebody/model'"),
+        ({"encoder": "local-dir:/etc"}, "timm knows no encoder"),
+        ({"encoder": "densenet(1,1,1,999999)"}, "timm knows no encoder"),
+        ({"encoder": "densenet201"}, r"the architecture needs \("),
+        ({"encoder": ["resnet18"]}, "damaged checkpoint"),
+        ({"decoder_width": 16_000_000}, r"'decoder\.conv2\.bias' is \(32,\), the architecture needs \(16000000,\)"),
+        ({"decoder_width": 16 * 10**30}, "damaged checkpoint"),
+        ({"depth_range_m": [1, float("inf")]}, "must be positive"),
+        ({"reciprocal_m": float("nan")}, "must be positive"),
+    ],
+)
+def test_a_checkpoint_leads_neither_to_the_network_nor_to_huge_memory(
+    switches: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a checkpoint led to the network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    folder = save_checkpoint(tiny(), tmp_path / "x")
+    description = json.loads((folder / "model.json").read_text())
+    description["architecture"] |= switches
+    (folder / "model.json").write_text(json.dumps(description))
+    refused(folder, message)
+
+
+def test_a_checkpoint_whose_info_is_no_object_is_refused(tmp_path: Path) -> None:
+    folder = save_checkpoint(tiny(), tmp_path / "x")
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**description, "info": ["toy"]}))
+    refused(folder, "damaged checkpoint .its info is no object")

@@ -4,7 +4,8 @@ from densedepth.models.bundle_import import read_bundle
 from densedepth.models.checkpoint import load_checkpoint, save_checkpoint
 from densedepth.models.decoder import Decoder
 from densedepth.models.densedepth import DenseDepth
-from densedepth.models.encoders import WeightsUnavailableError, build_encoder
+from densedepth.models.encoders import build_encoder
+from densedepth.models.imagenet import WeightsUnavailableError
 from densedepth.models.keras_import import import_keras
 
 __all__ = [

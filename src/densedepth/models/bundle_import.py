@@ -12,7 +12,8 @@ import torch
 from onnx import numpy_helper
 
 from densedepth.errors import BundleError
-from densedepth.models.densedepth import DenseDepth
+from densedepth.io.opening import one_line
+from densedepth.models.densedepth import DenseDepth, weight_shapes
 from densedepth.runtime import Card, read_card
 from densedepth.types import Camera
 
@@ -21,9 +22,15 @@ HALF = ".half"
 
 
 def read_bundle(path: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any]]:
-    """The network of a bundle, in eval mode, and the ``info`` of a checkpoint made from it.
+    """Make a network of a bundle, which may be anybody's, as in :func:`~densedepth.models.load_checkpoint`.
 
     Weights that the bundle stores as float16 come back rounded to 11 bits.
+
+    Args:
+        path: the .onnx file.
+
+    Returns:
+        The network, in eval mode, and the ``info`` of a checkpoint made from it.
 
     Raises:
         BundleError: the file is damaged or no bundle, or a weight of the network it describes is not in it.
@@ -34,23 +41,24 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any
     if not isinstance(architecture, dict):
         raise BundleError(f"{path}: its card does not say the architecture, so it cannot be trained further")
     try:
-        net = DenseDepth.from_architecture(architecture)
+        wanted = weight_shapes(architecture)
         stored = _weights(onnx.load(str(path)))
     except Exception as error:  # protobuf and numpy meet damaged data with errors of any kind
-        raise BundleError(f"{path}: cannot be read as a network ({' '.join(str(error).split())})") from error
-    state = net.state_dict()
-    for key, own in state.items():
+        raise BundleError(f"{path}: cannot be read as a network ({one_line(error)})") from error
+    state = {}
+    for key, shape in wanted.items():
         if key.endswith("num_batches_tracked"):
             continue  # counts for nothing: no norm here averages over all batches
         values = stored.get(key)
-        if values is None or values.shape != tuple(own.shape):
-            found = "missing" if values is None else f"{values.shape} instead of {tuple(own.shape)}"
+        if values is None or values.shape != shape:
+            found = "missing" if values is None else f"{values.shape} instead of {shape}"
             raise BundleError(
                 f"{path}: weight '{key}' is {found}; a bundle of an older densedepth has its norms folded into the "
                 "convolutions and cannot be trained further: export its checkpoint again"
             )
         state[key] = torch.from_numpy(values)
-    net.load_state_dict(state)
+    net = DenseDepth.from_architecture(architecture)
+    net.load_state_dict(net.state_dict() | state)
     return net.eval(), {"training_data": card.training_data, "camera": _camera(card).to_dict()}
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from densedepth.errors import DenseDepthError
 from densedepth.io.opening import one_line
-from densedepth.models.densedepth import DenseDepth
+from densedepth.models.densedepth import DenseDepth, weight_shapes
 
 WEIGHTS = "model.safetensors"
 SWITCHES = "model.json"
@@ -34,6 +34,12 @@ def save_checkpoint(
         folder: what it holds is replaced.
         info: of types that JSON has.
         files: name to text of more files to keep beside the weights.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        OSError, SafetensorError: it cannot be written; the old one is still there.
     """
     folder = Path(folder)
     beside, old = folder.with_name(f".{folder.name}-new"), _aside(folder)
@@ -61,7 +67,13 @@ def write_checkpoint(net: DenseDepth, folder: Path, info: dict[str, Any] | None 
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any]]:
-    """The network of a checkpoint folder, in eval mode, and its ``info``. A run folder stands for its ``best``.
+    """Load a network. The folder may be anybody's: nothing in it is executed, fetched, or larger than its own file.
+
+    Args:
+        folder: a checkpoint folder, or a run folder, which stands for its ``best``.
+
+    Returns:
+        The network, in eval mode and on the CPU, and what :func:`save_checkpoint` was given as ``info``.
 
     Raises:
         DenseDepthError: a file is missing or damaged, or the weights do not fit the architecture.
@@ -71,7 +83,10 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
         folder = _whole(folder / "best")
     try:
         description = json.loads((folder / SWITCHES).read_text())
-        net, info = DenseDepth.from_architecture(description["architecture"]), description["info"]
+        architecture, info = description["architecture"], description["info"]
+        if not isinstance(info, dict):
+            raise TypeError("its info is no object")
+        wanted = weight_shapes(architecture)
         state = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
         raise DenseDepthError(f"{folder} is no checkpoint: {Path(error.filename or WEIGHTS).name} is missing") from None
@@ -79,12 +94,13 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[DenseDepth, dict[st
         raise DenseDepthError(f"{folder}: {error}") from None
     except Exception as error:
         raise DenseDepthError(f"{folder}: damaged checkpoint ({one_line(error)})") from None
-    own = net.state_dict()
-    for key in sorted(own.keys() | state.keys()):
-        ours = tuple(own[key].shape) if key in own else "none"
+    # Before the network is made: it is then no larger than the file.
+    for key in sorted(wanted.keys() | state.keys()):
+        ours = wanted.get(key, "none")
         theirs = tuple(state[key].shape) if key in state else "none"
         if ours != theirs:
             raise DenseDepthError(f"{folder / WEIGHTS}: '{key}' is {theirs}, the architecture needs {ours}")
+    net = DenseDepth.from_architecture(architecture)
     net.load_state_dict(state)
     return net.eval(), info
 

@@ -48,6 +48,9 @@ class Decoder(nn.Module):
         align_corners: of the bilinear up-sampling.
         uncertainty: a second map beside the first, from the same last features. It learns from them and teaches them
             nothing: the first map is what it would be without it.
+
+    Raises:
+        DenseDepthError: a width that four halvings do not divide.
     """
 
     def __init__(

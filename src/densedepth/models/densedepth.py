@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from densedepth.errors import DenseDepthError
 from densedepth.models.decoder import Decoder
-from densedepth.models.encoders import STRIDE, build_encoder, imagenet_normalisation, is_densenet
+from densedepth.models.encoders import STRIDE, build_encoder, is_densenet
+from densedepth.models.imagenet import imagenet_normalisation
 
 Preset = Literal["paper", "half"]
 
@@ -64,6 +65,9 @@ class DenseDepth(nn.Module):
         depth_range_m: metres are clipped to this range by :meth:`depth_m`.
         uncertainty: also learn how far off the depth is likely to be, at no cost to the depth itself.
         pretrained: start from the encoder's ImageNet weights.
+
+    Raises:
+        DenseDepthError: a value that makes no network, an unknown encoder, or ImageNet weights that cannot be had.
     """
 
     mean: Tensor
@@ -89,8 +93,10 @@ class DenseDepth(nn.Module):
             raise DenseDepthError(f"preset must be one of {', '.join(PRESETS)}, got '{preset}'")
         if output not in ("linear", "exp"):
             raise DenseDepthError(f"output must be 'linear' or 'exp', got '{output}'")
-        if not (0 < depth_range_m[0] < depth_range_m[1]) or reciprocal_m <= 0:
-            raise DenseDepthError(f"depth range {depth_range_m} and reciprocal_m {reciprocal_m} must be positive")
+        if not (0 < depth_range_m[0] < depth_range_m[1] < math.inf and 0 < reciprocal_m < math.inf):
+            raise DenseDepthError(
+                f"depth range {depth_range_m} and reciprocal_m {reciprocal_m} must be positive, the nearer end first"
+            )
         defaults = PRESETS[preset]
         densenet = is_densenet(encoder)
         self.encoder = build_encoder(encoder, pretrained=pretrained)
@@ -118,17 +124,10 @@ class DenseDepth(nn.Module):
         if output == "exp":
             # Start at a mid-range depth instead of exp(0) = 1, which would be the far end of the range.
             near_m, far_m = arch.depth_range_m
-            conv3 = self.decoder.conv3
-            nn.init.xavier_uniform_(conv3.weight, gain=0.1)
-            assert conv3.bias is not None
-            nn.init.constant_(conv3.bias, math.log(arch.reciprocal_m) - math.log(near_m * far_m) / 2)
+            _start_near(self.decoder.conv3, math.log(arch.reciprocal_m) - math.log(near_m * far_m) / 2)
         if self.decoder.uncertainty is not None:
             # Start at 15 % everywhere, far from the ends of the range, where nothing would be learned.
-            to_log_error = self.decoder.uncertainty[-1]
-            assert isinstance(to_log_error, nn.Conv2d)
-            assert to_log_error.bias is not None
-            nn.init.xavier_uniform_(to_log_error.weight, gain=0.1)
-            nn.init.constant_(to_log_error.bias, math.log(0.15))
+            _start_near(self.decoder.uncertainty[-1], math.log(0.15))
         if densenet:
             _use_keras_batchnorm(self.encoder)
         mean, std = imagenet_normalisation(encoder) if arch.normalize else ((0.0,) * 3, (1.0,) * 3)
@@ -137,7 +136,15 @@ class DenseDepth(nn.Module):
 
     @classmethod
     def from_architecture(cls, architecture: Architecture | dict[str, Any]) -> DenseDepth:
-        """The network a checkpoint describes, with random weights."""
+        """The network a checkpoint describes, with random weights; for a file of others see :func:`weight_shapes`.
+
+        Args:
+            architecture: as `Architecture.to_dict` gives it, or as it is in ``net.architecture``.
+
+        Raises:
+            DenseDepthError: see the class.
+            TypeError: a switch is missing, unknown, or of another type.
+        """
         # Through the dataclass: a file must not ask for anything else, such as weights from a hub.
         switches = Architecture(**architecture) if isinstance(architecture, dict) else architecture
         return cls(**switches.to_dict())
@@ -227,12 +234,31 @@ class DenseDepth(nn.Module):
         return torch.cat([first, second.clamp(*LOG_ERROR_RANGE)], dim=1) if self.architecture.uncertainty else first
 
 
+def weight_shapes(architecture: Architecture | dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight of a network, without its memory: a file may describe one of any size.
+
+    Args:
+        architecture: see :meth:`DenseDepth.from_architecture`, which says what is raised, too.
+    """
+    with torch.device("meta"):
+        net = DenseDepth.from_architecture(architecture)
+    return {name: tuple(weight.shape) for name, weight in net.state_dict().items()}
+
+
 def _pad_to_stride(image: Tensor) -> Tensor:
     """Repeat the right and lower border up to multiples of 32, at which the encoder's features halve exactly."""
     height, width = image.shape[-2:]
     # Written as 32 * n, not as size + (-size % 32): the exporter must see that symbolic sizes can be halved.
     rows, columns = (height + STRIDE - 1) // STRIDE * STRIDE, (width + STRIDE - 1) // STRIDE * STRIDE
     return F.pad(image, (0, columns - width, 0, rows - height), mode="replicate")
+
+
+def _start_near(conv: nn.Module, value: float) -> None:
+    """Let a last convolution answer about this at first, whatever it is given."""
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    nn.init.xavier_uniform_(conv.weight, gain=0.1)
+    nn.init.constant_(conv.bias, value)
 
 
 def _nearest(size: int) -> int:

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-import huggingface_hub.constants
 import timm
 import torch
 import torch.nn.functional as F
@@ -26,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from densedepth.errors import DenseDepthError
-from densedepth.models.offline_weights import OFFLINE_WEIGHTS, load_offline_weights
+from densedepth.models.imagenet import load_imagenet_weights
 
 REDUCTIONS = (2, 4, 8, 16, 32)
 STRIDE = REDUCTIONS[-1]
@@ -38,10 +34,6 @@ DENSENETS: dict[tuple[int, ...], str] = {
     (6, 12, 32, 32): "densenet169",
     (6, 12, 48, 32): "densenet201",
 }
-
-
-class WeightsUnavailableError(DenseDepthError):
-    """ImageNet weights of an encoder cannot be had here and now."""
 
 
 class Encoder(nn.Module):
@@ -173,11 +165,16 @@ def _statistics_stand_still(layer: nn.Module) -> Iterator[None]:
 def build_encoder(name: str, *, pretrained: bool) -> Encoder:
     """Make the encoder ``name``, with ImageNet weights when ``pretrained``.
 
-    ``name`` is any timm model name, or ``densenet(2,2,2,2)``: a DenseNet with so many layers in its dense blocks,
-    and DenseNet-121's growth of 32 (there are no ImageNet weights for such).
+    Without ``pretrained`` nothing goes to the network: names such as ``hf-hub:...``, with which timm fetches
+    architectures, are unknown here.
 
-    Weights come from an installed package where one holds them (see ``OFFLINE_WEIGHTS``), else through timm's own
-    loader, which needs its hub or its cache.
+    Args:
+        name: any timm model name, or ``densenet(2,2,2,2)``: a DenseNet with so many layers in its dense blocks, and
+            DenseNet-121's growth of 32 (there are no ImageNet weights for such).
+        pretrained: see :func:`load_imagenet_weights`; False leaves the weights random.
+
+    Returns:
+        The encoder, in training mode.
 
     Raises:
         DenseDepthError: the name is unknown, or the model has no features at /2 .. /32.
@@ -189,7 +186,7 @@ def build_encoder(name: str, *, pretrained: bool) -> Encoder:
         raise DenseDepthError(f"timm knows no encoder '{name}'{hint}")
     encoder = DenseNetEncoder(name) if is_densenet(name) else TimmEncoder(name)
     if pretrained:
-        _load_imagenet_weights(encoder, name)
+        load_imagenet_weights(encoder.body, name)
     return encoder
 
 
@@ -204,19 +201,9 @@ def densenet_name(blocks: tuple[int, ...]) -> str:
 
 
 def _spelled_blocks(name: str) -> tuple[int, ...] | None:
-    """(2, 2, 2, 2) of ``densenet(2,2,2,2)``; None for a name of timm's."""
-    match = re.fullmatch(r"densenet\(([1-9]\d*(?:,[1-9]\d*){3})\)", name)
+    """(2, 2, 2, 2) of ``densenet(2,2,2,2)``, each at most 99; None for a name of timm's."""
+    match = re.fullmatch(r"densenet\(([1-9]\d?(?:,[1-9]\d?){3})\)", name)
     return tuple(int(length) for length in match[1].split(",")) if match else None
-
-
-def imagenet_normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation, for RGB in 0..1, that the ImageNet weights of ``name`` were trained with."""
-    if name in OFFLINE_WEIGHTS:
-        return (127 / 255,) * 3, (128 / 255,) * 3  # the package's own (x - 127) / 128 for x in 0..255
-    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    if config is None:
-        return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
-    return tuple(config.mean), tuple(config.std)
 
 
 def _make_same_padding_static(body: nn.Module) -> None:
@@ -224,48 +211,3 @@ def _make_same_padding_static(body: nn.Module) -> None:
         for name, conv in parent.named_children():
             if isinstance(conv, Conv2dSame):
                 setattr(parent, name, StaticSameConv2d(conv))
-
-
-def _load_imagenet_weights(encoder: Encoder, name: str) -> None:
-    if name in OFFLINE_WEIGHTS:
-        state = load_offline_weights(name)
-    elif not timm.is_model(name):
-        raise WeightsUnavailableError(f"nobody trained '{name}' on ImageNet: --model.pretrained false")
-    else:
-        try:
-            _skip_retries_without_network()
-            state = timm.create_model(name, pretrained=True).state_dict()
-        except Exception as error:  # timm raises whatever its hub client raises
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise WeightsUnavailableError(
-                f"ImageNet weights of '{name}' cannot be loaded ({reason}): connect to the model hub once, "
-                f"use {' or '.join(sorted(OFFLINE_WEIGHTS))}, or start from random weights (--model.pretrained false)"
-            ) from None
-    if isinstance(encoder, DenseNetEncoder):
-        state = {key.removeprefix("features."): value for key, value in state.items()}
-    own = encoder.body.state_dict()
-    renamed = {key: state.get(key, state.get(_unflattened(key))) for key in own}
-    missing = [key for key, value in renamed.items() if value is None]
-    if missing:
-        raise DenseDepthError(f"ImageNet weights of '{name}' have no tensor for '{missing[0]}'")
-    encoder.body.load_state_dict(renamed)
-
-
-def _skip_retries_without_network() -> None:
-    """Where the hub's name cannot even be looked up, let its client use its cache only, as under HF_HUB_OFFLINE.
-
-    It would try for 45 seconds otherwise. Behind a proxy, names are the proxy's business.
-    """
-    if urllib.request.getproxies():
-        return
-    try:
-        socket.getaddrinfo(urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT).hostname, 443)
-    except OSError:
-        huggingface_hub.constants.HF_HUB_OFFLINE = True
-
-
-def _unflattened(key: str) -> str:
-    """timm flattens some feature bodies: ``stages_0.x`` there is ``stages.0.x`` in the classifier."""
-    head, _, rest = key.partition(".")
-    stem, _, index = head.rpartition("_")
-    return f"{stem}.{index}.{rest}" if stem and index.isdigit() else key

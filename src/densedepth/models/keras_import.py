@@ -45,7 +45,7 @@ def import_keras(
     dataset: Literal["nyu", "kitti"] | None = None,
     align_corners: bool | None = None,
 ) -> DenseDepth:
-    """The network in a file such as the published ``nyu.h5`` and ``kitti.h5``, in eval mode.
+    """The network in a file such as the published ``nyu.h5`` and ``kitti.h5``.
 
     Encoder, decoder width and inner activation are read from the file.
 
@@ -55,6 +55,9 @@ def import_keras(
             to 80 m. None decides by the file's name, which begins with ``kitti`` or means NYU.
         align_corners: of the up-sampling. The file does not record it; None takes the published combinations: True
             for 4 LeakyReLU layers (the released weights), False for 8 (the authors' later default).
+
+    Returns:
+        The network, in eval mode.
 
     Raises:
         DenseDepthError: not such a file, or not this network; the first layer that does not fit is named.
@@ -67,15 +70,23 @@ def import_keras(
     if 0 in blocks:
         missing = f"conv{blocks.index(0) + 2}_block1_0_bn"
         raise DenseDepthError(f"{path}: layer '{missing}' is missing; the encoder must be a DenseNet as in Keras")
-    net = DenseDepth(
-        densenet_name(blocks),
-        "half" if inner_activation else "paper",
-        decoder_width=_decoder_width(path, arrays),
-        inner_activation=inner_activation,
-        align_corners=(not inner_activation) if align_corners is None else align_corners,
-        **TARGETS[dataset or dataset_of(path)],
-    )
-    net.load_state_dict(_state(path, net, blocks, arrays))
+    width = _decoder_width(path, arrays)
+    try:
+        # Without memory at first: a file may ask for a network of any size, and is compared before one is made.
+        with torch.device("meta"):
+            plan = DenseDepth(
+                densenet_name(blocks),
+                "half" if inner_activation else "paper",
+                decoder_width=width,
+                inner_activation=inner_activation,
+                align_corners=(not inner_activation) if align_corners is None else align_corners,
+                **TARGETS[dataset or dataset_of(path)],
+            )
+    except (DenseDepthError, RuntimeError) as error:  # torch cannot count that far
+        raise DenseDepthError(f"{path}: no network of this package: {one_line(error)}") from None
+    state = _state(path, plan, blocks, arrays)
+    net = DenseDepth.from_architecture(plan.architecture)
+    net.load_state_dict(net.state_dict() | state)
     return net.eval()
 
 
@@ -171,11 +182,11 @@ def _decoder_width(path: Path, arrays: dict[str, np.ndarray]) -> int:
 
 
 def _state(
-    path: Path, net: DenseDepth, blocks: tuple[int, ...], arrays: dict[str, np.ndarray]
+    path: Path, plan: DenseDepth, blocks: tuple[int, ...], arrays: dict[str, np.ndarray]
 ) -> dict[str, torch.Tensor]:
-    """The state dict of ``net`` out of ``arrays``; each is used once and none is left over."""
-    ours = net.state_dict()
-    state = {key: value for key, value in ours.items() if key.endswith("num_batches_tracked")}
+    """The weights of ``plan`` out of ``arrays``; each is used once and none is left over."""
+    ours = plan.state_dict()
+    state: dict[str, torch.Tensor] = {}
     used = set()
     for layer, module, leaves in _layers(blocks):
         for leaf, our_leaf in leaves.items():
@@ -188,7 +199,7 @@ def _state(
             if value.shape != shape or value.dtype.kind != "f":
                 raise DenseDepthError(
                     f"{path}: layer '{layer}' has a {leaf} of shape {value.shape} ({value.dtype}), "
-                    f"{net.architecture.encoder} with decoder width {net.architecture.decoder_width} needs {shape}"
+                    f"{plan.architecture.encoder} with decoder width {plan.architecture.decoder_width} needs {shape}"
                 )
             if not np.isfinite(value).all():
                 raise DenseDepthError(f"{path}: layer '{layer}' has NaN or infinity in its {leaf}")
