@@ -118,16 +118,25 @@ def test_unknown_and_missing_devices_are_one_line(tiny_bundle: MakeBundle, monke
         load(path, device="openvino")
 
 
-def test_torch_missing_is_one_line(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("source", ["bundle", "checkpoint"])
+def test_torch_missing_names_the_extra(
+    source: str, tiny_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class NoTorch:
+        """What importing densedepth.export does in a core installation."""
+
         def find_spec(self, name: str, path: object = None, target: object = None) -> None:
             if name == "densedepth.export":
                 raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.delitem(sys.modules, "densedepth.export", raising=False)
     monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
-    with pytest.raises(DeviceError, match=r"torch is not installed.*pip install densedepth\[train\]"):
-        load(tiny_bundle(), device="torch")
+    if source == "bundle":
+        with pytest.raises(DeviceError, match=r"torch is not installed.*pip install densedepth\[train\]"):
+            load(tiny_bundle(), device="torch")
+    else:
+        with pytest.raises(BundleError, match=r"pip install densedepth\[train\]"):
+            load(tmp_path)
 
 
 def test_torch_agrees_with_the_shipped_bundle(random_image: NDArray[np.uint8]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 from PIL import Image
 
 import densedepth
@@ -18,6 +20,7 @@ from densedepth.errors import BundleError, DenseDepthError
 from densedepth.export import export_checkpoint
 from densedepth.export.int8 import Budget, export_int8
 from densedepth.export.program import read_program
+from densedepth.export.quantise import Quantiser
 from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.runtime import Bundle, read_card
 from densedepth.types import Camera
@@ -94,6 +97,10 @@ def test_ir_that_differs_is_not_kept(bundle: Path, tmp_path: Path, monkeypatch: 
     assert not list(tmp_path.iterdir())
 
 
+#: The last convolutions, which are never quantised.
+ANSWERING = ["decoder.uncertainty.2", "decoder.conv3"]
+
+
 def log_error(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(np.log(one / other)).mean())
 
@@ -104,7 +111,7 @@ def test_int8_is_near_the_float_depth(suffix: str, bundle: Path, photos: Path, t
         pytest.importorskip("openvino", reason="pip install densedepth[openvino]")
     made = export_int8(bundle, tmp_path / f"toy{suffix}", seen(photos), calibrated_on="toys", budget=Budget(0.2))
     report = read_card(made.path).extra["quantization"]
-    assert (report["kept_in_float"], report["calibration"]) == ([], "toys")
+    assert (report["kept_in_float"], report["calibration"]) == (ANSWERING, "toys")
     assert "architecture" not in read_card(made.path).extra
     weights = made.path.with_suffix(".bin") if suffix == ".xml" else made.path
     assert weights.stat().st_size < 0.5 * bundle.stat().st_size
@@ -125,7 +132,7 @@ def test_layers_that_cannot_bear_it_stay_in_float(bundle: Path, photos: Path, tm
         say=said.append,
     )
     kept = tight.card.extra["quantization"]["kept_in_float"]
-    assert 0 < len(kept) < tight.card.extra["quantization"]["layers"]
+    assert len(ANSWERING) < len(kept) < tight.card.extra["quantization"]["layers"]
     assert tight.difference <= 1.1 * loose.difference / 2
     assert any("in float: depth error" in line for line in said)
     # What is kept in float is not quantised, everything else is.
@@ -133,6 +140,33 @@ def test_layers_that_cannot_bear_it_stay_in_float(bundle: Path, photos: Path, tm
     assert sum(node.op_type == "Conv" for node in model.graph.node) == tight.card.extra["quantization"]["layers"]
     integers = sum(t.data_type == onnx.TensorProto.INT8 and len(t.dims) == 4 for t in model.graph.initializer)
     assert integers == tight.card.extra["quantization"]["layers"] - len(kept)
+
+
+def test_biases_make_up_for_rounded_weights(bundle: Path, photos: Path) -> None:
+    """A convolution with its weights rounded gives, with its new bias, the mean it gave before."""
+    quantiser = Quantiser(bundle, seen(photos), max_groups=4)
+    model = onnx.ModelProto()
+    model.CopyFrom(quantiser._model)
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    first = next(node for node in model.graph.node if node.op_type == "Conv")  # its input is the same each time
+    weight = tensors[first.input[1]]
+    before = channel_means(model, first.output[0], seen(photos))
+    values = numpy_helper.to_array(weight)
+    step = np.abs(values).max(axis=(1, 2, 3), keepdims=True) / 127
+    weight.CopyFrom(numpy_helper.from_array(np.round(values / step) * step, weight.name))
+    rounded = channel_means(model, first.output[0], seen(photos))
+    corrected_bias = numpy_helper.from_array(quantiser._biases[first.name], first.input[2])
+    tensors[first.input[2]].CopyFrom(corrected_bias)
+    corrected = channel_means(model, first.output[0], seen(photos))
+    assert np.abs(corrected - before).max() < 0.01 * np.abs(rounded - before).max()
+
+
+def channel_means(model: onnx.ModelProto, tensor: str, photos: list[np.ndarray]) -> np.ndarray:
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    probe.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    return np.mean([session.run([tensor], {"image": photo})[0].mean(axis=(0, 2, 3)) for photo in photos], axis=0)
 
 
 def test_a_budget_that_cannot_be_met_leaves_nothing(
@@ -151,7 +185,7 @@ def test_int8_on_the_command_line(
     words = ["export", str(bundle), str(out), "--int8", "--calibration", str(photos), "--max-error", "0.3"]
     assert main([*words, "--photos", "4"]) == 0
     printed = capsys.readouterr()
-    assert "opset 18, int8 with 0 of" in printed.out
+    assert "opset 18, int8 with 2 of" in printed.out
     assert "calibrating on 4 photos" in printed.err
     assert json.loads(read_card(out).to_json())["quantization"]["calibration"] == f"4 photos of {photos.name}"
     assert main(["export", str(out), str(tmp_path / "again.onnx")]) == 1
@@ -199,6 +233,5 @@ def test_the_shipped_bundle_as_int8(shared: Path, tmp_path: Path) -> None:
     words = ["export", str(source), str(out), "--int8", "--calibration", str(shared / "nyu")]
     assert main([*words, "--root", str(shared / "nyu")]) == 0
     report = read_card(out).extra["quantization"]
-    # Measured .0095 on these 55 frames; the aim is .005.
-    assert report["before"]["per_image"]["delta1"] - report["after"]["per_image"]["delta1"] <= 0.012
+    assert report["before"]["per_image"]["delta1"] - report["after"]["per_image"]["delta1"] <= 0.005
     assert out.stat().st_size <= 8e6

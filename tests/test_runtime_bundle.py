@@ -80,6 +80,17 @@ def test_infer_checks_its_input(tiny_bundle: MakeBundle) -> None:
             bundle.infer(wrong)
 
 
+def test_a_failing_network_says_why(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = Bundle(tiny_bundle())
+
+    def out_of_memory(*arguments: object) -> None:
+        raise RuntimeError("Failed to allocate memory\nfor node Conv_7")
+
+    monkeypatch.setattr(bundle._runner, "run", out_of_memory)
+    with pytest.raises(BundleError, match=r"\(1, 32, 32, 3\) \(Failed to allocate memory for node Conv_7\)$"):
+        bundle.infer(np.zeros((1, 32, 32, 3), np.uint8))
+
+
 def test_load_by_name_and_path(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny_bundle("toy.onnx")
     monkeypatch.setattr(zoo, "BUNDLES_DIR", path.parent)
@@ -98,17 +109,3 @@ def test_load_checkpoint_goes_through_export(tmp_path: Path, monkeypatch: pytest
     export.checkpoint_estimator = lambda path, device, threads: made  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "densedepth.export", export)
     assert load(tmp_path) is made
-
-
-def test_load_checkpoint_without_torch_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoTorch:
-        """What importing densedepth.export does in a core installation."""
-
-        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-            if name == "densedepth.export":
-                raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
-    monkeypatch.delitem(sys.modules, "densedepth.export", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
-    with pytest.raises(BundleError, match=r"pip install densedepth\[train\]"):
-        load(tmp_path)

@@ -21,7 +21,7 @@ from densedepth.data import open_dataset
 from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
 from densedepth.runtime import available
-from densedepth.runtime.devices import cores, installed, known_device
+from densedepth.runtime.devices import bundle_bytes, cores, installed, known_device
 from densedepth.runtime.zoo import BUNDLES_DIR
 
 MODELS = ["nyu"]
@@ -181,7 +181,7 @@ def _contest(
                         times_as_fast=float(np.median(np.array(seconds[first])[:, 0] / clock_s)) if first else 1.0,
                         processor_ms=float(np.median(processor_s)) * 1000,
                         peak_mb=contestant.peak_mb(),
-                        model_mb=_megabytes(paths[key[0]]),
+                        model_mb=bundle_bytes(paths[key[0]]) / 1e6,
                         seconds=clock_s.tolist(),
                     )
                 )
@@ -217,11 +217,6 @@ def _random_bundle(spec: str, folder: Path) -> Path:
     encoder, _, preset = spec.partition(":")
     net = DenseDepth(encoder=encoder, preset=preset or "half")  # type: ignore[arg-type]  # it says what it knows
     return save_checkpoint(net, folder / f"random-{encoder}-{preset}".replace("/", "-"))
-
-
-def _megabytes(path: Path) -> float:
-    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-    return sum(file.stat().st_size for file in files) / 1e6
 
 
 def _machine() -> str:

@@ -31,7 +31,7 @@ def export(
     int8: bool = False,
     calibration: Path | None = None,
     photos: int = 48,
-    max_error: float = 0.02,
+    max_error: float = 0.01,
     dataset: str = "nyu",
     root: Path | None = None,
     limit: int | None = None,

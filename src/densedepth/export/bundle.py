@@ -23,7 +23,7 @@ from densedepth.io import replacing
 from densedepth.models import DenseDepth, load_checkpoint, read_bundle
 from densedepth.runtime import Bundle, Card, DepthEstimator, InputCamera, read_card
 from densedepth.runtime.card import CARD_KEY
-from densedepth.runtime.devices import TORCH_DEVICES
+from densedepth.runtime.devices import TORCH_DEVICES, bundle_bytes
 from densedepth.runtime.network import RunningNetwork
 from densedepth.types import Camera
 
@@ -47,8 +47,7 @@ class Exported:
     @property
     def bytes(self) -> int:
         """Its size, with the weights that lie beside."""
-        beside = self.path.with_suffix(".bin") if self.path.suffix == ".xml" else None
-        return self.path.stat().st_size + (beside.stat().st_size if beside else 0)
+        return bundle_bytes(self.path)
 
 
 def export_bundle(net: DenseDepth, card: Card, path: str | os.PathLike[str], *, half_weights: bool = True) -> Path:

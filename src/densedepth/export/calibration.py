@@ -45,12 +45,12 @@ def calibration_photos(folder: Path, card: Card, count: int) -> tuple[list[NDArr
     if name != FOLDER:
         frames = open_dataset(name, folder, "train")
         rest = split_by_scene(frames, HELD_OUT, SPLIT_SEED)[0] or frames
-        picked = _every(len(rest), count)
+        picked = evenly_spread(len(rest), count)
         return [_seen(rest[i].image, card) for i in picked], f"{len(picked)} training photos of {name}"
     files = sorted(_pictures(folder))
     if not files:
         raise DataError(f"{folder}: no photos in it to calibrate on")
-    picked = _every(len(files), count)
+    picked = evenly_spread(len(files), count)
     return [_seen(read_image(files[i]), card) for i in picked], f"{len(picked)} photos of {folder.resolve().name}"
 
 
@@ -74,8 +74,10 @@ def _pictures(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def _every(total: int, count: int) -> list[int]:
-    return sorted({i * total // count for i in range(min(total, count))} if total > count else range(total))
+def evenly_spread(total: int, count: int) -> list[int]:
+    """Indices of at most ``count`` of ``total``, evenly spread."""
+    count = min(total, count)
+    return [i * total // count for i in range(count)]
 
 
 def _seen(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:

@@ -27,7 +27,17 @@ from densedepth.runtime.devices.names import (
 from densedepth.runtime.devices.onnx import OnnxRunner
 from densedepth.runtime.devices.vino import OpenVinoRunner
 
-__all__ = ["AUTO", "DEVICES", "TORCH_DEVICES", "Runner", "cores", "installed", "known_device", "open_runner"]
+__all__ = [
+    "AUTO",
+    "DEVICES",
+    "TORCH_DEVICES",
+    "Runner",
+    "bundle_bytes",
+    "cores",
+    "installed",
+    "known_device",
+    "open_runner",
+]
 
 AGREEMENT = 0.01
 """Largest relative difference to the depth from the CPU at which `auto` trusts a GPU."""
@@ -47,6 +57,12 @@ class Runner(Protocol):
     def run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[Any]]:
         """The outputs called `names` for the input `image`, uint8 (N, H, W, 3)."""
         ...
+
+
+def bundle_bytes(path: Path) -> int:
+    """The size of a bundle: of its one file, or of OpenVINO's .xml and the .bin beside it."""
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    return sum(file.stat().st_size for file in files)
 
 
 def open_runner(path: Path, device: str = AUTO, threads: int | None = None) -> tuple[str, Runner]:
