@@ -46,7 +46,7 @@ def main() -> None:
     assert server.stdout is not None
     try:
         url = server.stdout.readline().split()[0]
-        _wait(url)
+        wait_until_ready(url)
         with ThreadPoolExecutor(options.clients) as clients:
 
             def ask(number: int) -> float:
@@ -57,12 +57,12 @@ def main() -> None:
                 return time.perf_counter() - started_s
 
             list(clients.map(ask, range(options.clients)))  # warm
-            warm_mb, cpu_s = _memory_mb(server.pid), _cpu_s(server.pid)
+            warm_mb, used_s = _memory_mb(server.pid), processor_s(server.pid)
             started_s = time.perf_counter()
             seconds = list(clients.map(ask, range(options.requests)))
             wall_s = time.perf_counter() - started_s
         p50_s, p95_s = np.percentile(seconds, [50, 95])
-        each_s = (_cpu_s(server.pid) - cpu_s) / options.requests
+        each_s = (processor_s(server.pid) - used_s) / options.requests
         batch = _mean_batch(urllib.request.urlopen(f"{url}metrics").read().decode())
         width, height = options.size
         print(
@@ -83,10 +83,11 @@ def _photo(seed: int, size: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-def _wait(url: str) -> None:
+def wait_until_ready(url: str) -> None:
+    """Until the server at ``url`` has loaded its model."""
     while True:
         try:
-            urllib.request.urlopen(f"{url}readyz")
+            urllib.request.urlopen(f"{url}readyz", timeout=10).close()
             return
         except urllib.error.HTTPError:
             time.sleep(0.05)
@@ -97,7 +98,8 @@ def _memory_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def _cpu_s(pid: int) -> float:
+def processor_s(pid: int) -> float:
+    """Processor time that a process has used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -12,13 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import serve_load
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -34,7 +32,7 @@ def main() -> None:
     try:
         assert server.stdout is not None
         url = re.match(r"\S+", server.stdout.readline())[0]  # type: ignore[index]
-        wait_until_ready(url)
+        serve_load.wait_until_ready(url)
         with sync_playwright() as playwright:
             flags = [*FLAGS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -44,15 +42,6 @@ def main() -> None:
     finally:
         server.terminate()
         server.wait()
-
-
-def wait_until_ready(url: str) -> None:
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}readyz", timeout=10).close()
-            return
-        except urllib.error.HTTPError:
-            time.sleep(0.1)
 
 
 def open_example(page: Any, url: str) -> None:

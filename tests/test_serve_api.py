@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -17,9 +18,11 @@ pytest.importorskip("fastapi", reason="needs pip install densedepth[serve]")
 requests = pytest.importorskip("requests", reason="needs the dev extra")
 
 from conftest import brightness_depth_m, write_tiny_bundle  # noqa: E402
+from densedepth.errors import DepthFileError  # noqa: E402
 from densedepth.io import load_depth  # noqa: E402
+from densedepth.serve import answers  # noqa: E402
 from densedepth.serve.pages import STUDIO_DIR  # noqa: E402
-from densedepth.types import Camera  # noqa: E402
+from densedepth.types import Camera, DepthMap  # noqa: E402
 from serving import Running, file_of, metres_of, picture, serving  # noqa: E402
 
 PHOTO = picture(0)
@@ -85,6 +88,7 @@ def test_json_is_a_summary(server: Running) -> None:
     expected_m = brightness_depth_m(PHOTO)
     assert (numbers["width"], numbers["height"], numbers["model"]) == (320, 240, "tiny")
     assert Camera.from_dict(numbers["camera"]).focal_px == pytest.approx(260, abs=0.01)
+    assert numbers["mean_uncertainty_m"] is None, "the tiny bundle does not say it"
     assert numbers["range_m"] == pytest.approx([expected_m.min(), expected_m.max()], abs=1e-4)
     assert numbers["percentiles"]["50"] == pytest.approx(np.median(expected_m), abs=1e-3)
     assert sum(numbers["histogram"]["counts"]) == 320 * 240
@@ -243,5 +247,26 @@ def test_the_shipped_bundle(tmp_path: Path) -> None:
     photo = EXAMPLES_DIR / "kitchen.jpg"
     with serving("nyu", tmp_path) as server:
         answer = server.post("/v1/depth?format=raw", photo.read_bytes())
-        expected_m = load("nyu", threads=1).predict(photo).depth_m
-    np.testing.assert_allclose(metres_of(answer), expected_m, rtol=1e-6)
+        numbers = server.post("/v1/depth?format=json", photo.read_bytes()).json()
+        (card,) = server.get("/v1/models").json()
+    expected = load("nyu", threads=1).predict(photo)
+    assert expected.uncertainty_m is not None
+    np.testing.assert_allclose(metres_of(answer), expected.depth_m, rtol=1e-6)
+    assert (answer.headers["X-Depth-Uncertainty"], card["uncertainty"]) == ("1", True)
+    second_block = np.frombuffer(answer.content, "<f4")[expected.depth_m.size :]
+    np.testing.assert_allclose(second_block, expected.uncertainty_m.ravel(), rtol=1e-6)
+    assert numbers["mean_uncertainty_m"] == pytest.approx(expected.uncertainty_m.mean(), rel=1e-5)
+
+
+def test_errors_do_not_say_where_files_lie(tmp_path: Path) -> None:
+    nothing_m = np.zeros((20, 30), np.float32)
+    camera = Camera(30.0, 30.0, 15.0, 10.0, 30, 20)
+    for depth, write in (
+        (DepthMap(nothing_m + 100, camera=camera), partial(answers.encoded, name="png16", media="image/png")),
+        (DepthMap(nothing_m, camera=camera), partial(answers.points_file, name="glb", flying_pixels=5)),
+        (DepthMap(nothing_m, camera=camera), partial(answers.points_file, name="mesh", flying_pixels=5)),
+    ):
+        with pytest.raises(DepthFileError) as found:
+            write(depth, folder=tmp_path)
+        assert str(tmp_path) not in str(found.value)
+    assert not list(tmp_path.iterdir())

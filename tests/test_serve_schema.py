@@ -71,6 +71,8 @@ def test_it_says_everything(server: Running) -> None:
         answers["200"]["content"]
     )
     assert {"400", "401", "406", "408", "413", "415", "422", "429", "503", "504"} <= set(answers)
+    asked = {parameter["name"] for parameter in paths["/v1/videos"]["post"]["parameters"]}
+    assert asked == {"model", "focal_px", "focal_35mm", "fov_deg"}, "what a video has, and no more"
     assert "multipart/form-data" in paths["/v1/depth"]["post"]["requestBody"]["content"]
     for operations in paths.values():
         for operation in operations.values():
@@ -83,5 +85,6 @@ def test_it_says_everything(server: Running) -> None:
 
 def test_the_page_about_it_names_every_route(server: Running) -> None:
     page = server.get("/docs").text
+    assert "number, 1 to 1000000" in page
     for path in server.get("/openapi.json").json()["paths"]:
         assert path in page

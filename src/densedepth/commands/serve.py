@@ -60,7 +60,7 @@ def serve(
     """
     from densedepth.serve import Settings
     from densedepth.serve.app import create_app
-    from densedepth.serve.observing import start_logging
+    from densedepth.serve.logs import start_logging
     from densedepth.serve.server import address_of, open_socket, serve_on
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None

@@ -1,23 +1,21 @@
-"""The forms in which depth is sent back, and how a client chooses one of them."""
+"""The forms in which depth is sent back."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from densedepth.errors import DepthFileError
-from densedepth.io import glb, ply, save_depth
-from densedepth.io.surface import GRAZING_DEG
-from densedepth.serve.problems import Refused
+from densedepth.io import save_depth, save_mesh, save_points
 from densedepth.types import DepthMap
 
 DepthFormat = Literal["png16", "npz", "json", "color", "raw"]
@@ -63,7 +61,8 @@ class Histogram(BaseModel):
 
 
 class DepthSummary(BaseModel):
-    """A depth map in numbers; metres, over the valid pixels. What is null has no valid pixel."""
+    """A depth map in numbers; metres, over the valid pixels. What is null has no valid pixel; the uncertainty, the
+    expected error, also is where the model does not say it."""
 
     width: int
     height: int
@@ -73,49 +72,9 @@ class DepthSummary(BaseModel):
     valid_fraction: float
     range_m: tuple[float, float] | None
     mean_m: float | None
+    mean_uncertainty_m: float | None
     percentiles: dict[str, float] | None
     histogram: Histogram | None
-
-
-def chosen(offers: Mapping[str, Any], wanted: str | None, accept: str) -> tuple[str, str]:
-    """(format, media type) for a request.
-
-    Args:
-        offers: media type to format.
-        wanted: the format that the query names, or None.
-        accept: the Accept header; its order counts where the q values are the same.
-
-    Raises:
-        Refused: 406, the header names nothing that is offered.
-    """
-    ranked = _ranked(accept or "*/*")
-    for asked in ranked:
-        for media, name in offers.items():
-            if _matches(asked, media) and wanted in (None, name):
-                return name, media.partition(";")[0]
-    if wanted is not None:
-        return wanted, next(media.partition(";")[0] for media, name in offers.items() if name == wanted)
-    raise Refused(406, f"Accept names nothing that is offered: {', '.join(offers)}")
-
-
-def _ranked(accept: str) -> list[str]:
-    weighted = []
-    for entry in accept.split(","):
-        media, *parameters = (part.strip().lower() for part in entry.split(";"))
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            q = float(weight)
-        except ValueError:
-            q = 0.0
-        kept = [part.replace('"', "") for part in parameters if part.startswith("profile=")]
-        if q > 0:
-            weighted.append((-q, "; ".join([media, *kept])))
-    return [media for _, media in sorted(weighted, key=lambda pair: pair[0])]
-
-
-def _matches(asked: str, media: str) -> bool:
-    kind = media.partition("/")[0]
-    return asked in (media, "*/*", f"{kind}/*")
 
 
 def depth_headers(depth: DepthMap) -> dict[str, str]:
@@ -145,10 +104,15 @@ def summary(depth: DepthMap) -> DepthSummary:
         model=depth.model or "",
         valid_fraction=float(depth.valid.mean()),
         range_m=depth.range_m,
-        mean_m=float(values_m.mean(dtype=np.float64)) if some else None,
+        mean_m=_mean(values_m) if some else None,
+        mean_uncertainty_m=None if depth.uncertainty_m is None or not some else _mean(depth.uncertainty_m[depth.valid]),
         percentiles=_percentiles(values_m) if some else None,
         histogram=_histogram(values_m) if some else None,
     )
+
+
+def _mean(values_m: NDArray[np.float32]) -> float:
+    return float(values_m.mean(dtype=np.float64))
 
 
 def _percentiles(values_m: NDArray[np.float32]) -> dict[str, float]:
@@ -177,13 +141,11 @@ def encoded(depth: DepthMap, name: str, media: str, folder: Path) -> bytes:
         depth.colorize().save(buffer, "JPEG" if media == "image/jpeg" else "PNG", quality=JPEG_QUALITY)
         return buffer.getvalue()
     path = _fresh(folder, ".png" if name == "png16" else ".npz")
-    try:
-        return save_depth(depth, path).read_bytes()
-    except DepthFileError as error:
-        # Where the file would have been is nobody's business.
-        raise DepthFileError(str(error).removeprefix(f"{path}: ")) from error
-    finally:
-        path.unlink(missing_ok=True)
+    with _unnamed(path):
+        save_depth(depth, path)
+    content = path.read_bytes()
+    path.unlink()
+    return content
 
 
 def points_file(depth: DepthMap, name: str, flying_pixels: float, folder: Path) -> Path:
@@ -192,23 +154,20 @@ def points_file(depth: DepthMap, name: str, flying_pixels: float, folder: Path) 
     Raises:
         DepthFileError: nothing to write.
     """
-    writers: dict[str, tuple[str, Callable[..., None]]] = {
-        "ply": (".ply", ply.write_points),
-        "glb": (".glb", glb.write_points),
-        "mesh": (".glb", glb.write_mesh),
-    }
-    suffix, write = writers[name]
-    path = _fresh(folder, suffix)
-    try:
-        partial(write, grazing_deg=flying_pixels)(depth, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-DEFAULT_FLYING_PIXELS_DEG = GRAZING_DEG
+    path = _fresh(folder, ".ply" if name == "ply" else ".glb")
+    save = save_mesh if name == "mesh" else save_points
+    with _unnamed(path):
+        return save(depth, path, grazing_deg=flying_pixels)
 
 
 def _fresh(folder: Path, suffix: str) -> Path:
     return folder / f"{secrets.token_hex(16)}{suffix}"
+
+
+@contextmanager
+def _unnamed(path: Path) -> Iterator[None]:
+    """Errors do not say where the file would have been: that is nobody's business."""
+    try:
+        yield
+    except DepthFileError as error:
+        raise DepthFileError(str(error).removeprefix(f"{path}: ")) from error

@@ -6,7 +6,7 @@ Annotations are evaluated here, unlike elsewhere: they name the models, which ar
 import importlib.util
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
+from densedepth.io.surface import GRAZING_DEG
 from densedepth.serve import answers
 from densedepth.serve.gate import check_token, client_of
+from densedepth.serve.negotiation import chosen
 from densedepth.serve.photos import Question
 from densedepth.serve.problems import Refused, documented
 from densedepth.serve.service import Service
@@ -67,7 +69,7 @@ def api_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=token_required(service), tags=["depth"])
     upload = [Depends(may_upload)]
 
-    def question(
+    def question_of_video(
         model: Annotated[model_name, Query(description="one of /v1/models")] = names[0],
         focal_px: Annotated[
             float | None, Query(ge=1, le=1e6, description="focal length in pixels of the photo as it is sent")
@@ -78,13 +80,18 @@ def api_routes(service: Service) -> APIRouter:
         fov_deg: Annotated[
             float | None, Query(ge=0.1, le=179, description="horizontal field of view in degrees")
         ] = None,
+    ) -> Question:
+        return Question(model, focal_px, focal_35mm, fov_deg)
+
+    def question_of_photo(
+        asked: Annotated[Question, Depends(question_of_video)],
         tta: Annotated[bool, Query(description="average with the mirrored photo: twice the time")] = False,
         max_side: Annotated[
             int | None,
             Query(ge=SIDE_LIMITS[0], le=SIDE_LIMITS[1], description="shrink the photo to this first, in pixels"),
         ] = None,
     ) -> Question:
-        return Question(model, focal_px, focal_35mm, fov_deg, tta, max_side)
+        return replace(asked, tta=tta, max_side=max_side)
 
     async def answered(
         request: Request, asked: Question, finish: Callable[[DepthMap], Any]
@@ -117,12 +124,12 @@ def api_routes(service: Service) -> APIRouter:
     )
     async def depth(
         request: Request,
-        asked: Annotated[Question, Depends(question)],
+        asked: Annotated[Question, Depends(question_of_photo)],
         format: Annotated[
             answers.DepthFormat | None, Query(description="instead of the Accept header; png16 by default")
         ] = None,
     ) -> Response:
-        name, media = answers.chosen(answers.DEPTH_OFFERS, format, request.headers.get("Accept", ""))
+        name, media = chosen(answers.DEPTH_OFFERS, format, request.headers.get("Accept", ""))
         finish = partial(answers.encoded, name=name, media=media, folder=service.folder)
         headers, content = await answered(request, asked, finish)
         return Response(content, media_type=media, headers=headers)
@@ -145,7 +152,7 @@ def api_routes(service: Service) -> APIRouter:
     )
     async def points(
         request: Request,
-        asked: Annotated[Question, Depends(question)],
+        asked: Annotated[Question, Depends(question_of_photo)],
         format: Annotated[
             answers.PointsFormat | None, Query(description="instead of the Accept header; ply by default")
         ] = None,
@@ -157,9 +164,9 @@ def api_routes(service: Service) -> APIRouter:
                 description="degrees: neighbours whose connection is seen under a smaller angle lie on two surfaces; "
                 "what hangs between two is left out. 0 leaves out nothing",
             ),
-        ] = answers.DEFAULT_FLYING_PIXELS_DEG,
+        ] = GRAZING_DEG,
     ) -> Response:
-        name, media = answers.chosen(answers.POINTS_OFFERS, format, request.headers.get("Accept", ""))
+        name, media = chosen(answers.POINTS_OFFERS, format, request.headers.get("Accept", ""))
         finish = partial(answers.points_file, name=name, flying_pixels=flying_pixels, folder=service.folder)
         headers, path = await answered(request, asked, finish)
         return FileResponse(path, media_type=media, headers=headers, background=BackgroundTask(path.unlink))
@@ -183,7 +190,7 @@ def api_routes(service: Service) -> APIRouter:
         responses=documented(*UPLOAD_PROBLEMS, 501),
         openapi_extra=_body(VIDEO_TYPES),
     )
-    async def create_video(request: Request, asked: Annotated[Question, Depends(question)]) -> VideoCreated:
+    async def create_video(request: Request, asked: Annotated[Question, Depends(question_of_video)]) -> VideoCreated:
         if importlib.util.find_spec("av") is None:
             raise Refused(501, "videos need an extra on the server: pip install densedepth[video]")
         limit = settings.max_video_bytes

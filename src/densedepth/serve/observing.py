@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import time
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from densedepth.serve.logs import LOGGER
 from densedepth.serve.metrics import Metrics
 from densedepth.serve.problems import answer
 
-LOGGER = logging.getLogger("densedepth.serve")
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 SEND_TIMEOUT_S = 60.0
 """A client that takes in nothing for so long is given up."""
@@ -26,12 +23,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "font-src 'self'",
-        "manifest-src 'self'",
-        "img-src 'self' blob: data:",
+        "img-src 'self' blob:",
         "media-src 'self' blob:",
-        "connect-src 'self' blob: data:",
-        "worker-src 'self'",
+        "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -122,41 +116,3 @@ def _with_caching(message: Message) -> list[tuple[bytes, bytes]]:
     if not any(name == b"cache-control" for name, _ in headers):
         headers.append((b"cache-control", b"no-store"))
     return headers
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See `logging.Formatter`."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-class TextLines(logging.Formatter):
-    """The same for people."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See `logging.Formatter`."""
-        fields = getattr(record, "fields", {})
-        return " ".join([super().format(record), *(f"{key}={value}" for key, value in fields.items())])
-
-
-def start_logging(form: Literal["json", "text"]) -> None:
-    """Our own lines and those of uvicorn, to stderr."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if form == "json" else TextLines())
-    for name, level in (("densedepth.serve", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)

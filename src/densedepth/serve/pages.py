@@ -37,12 +37,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".png": "image/png",
     ".jpg": "image/jpeg",
-    ".ico": "image/x-icon",
-    ".json": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
 }
 
 ASK_AGAIN = "no-cache"
@@ -113,9 +108,7 @@ def add_files(app: FastAPI) -> None:
     for path in sorted(STUDIO_DIR.rglob("*")):
         if path.suffix in MEDIA_TYPES:
             _add_file(app, f"/{path.relative_to(STUDIO_DIR).as_posix()}", STUDIO_DIR, path, ASK_AGAIN)
-    index = STUDIO_DIR / "index.html"
-    if index.exists():
-        _add_file(app, "/", STUDIO_DIR, index, ASK_AGAIN)
+    _add_file(app, "/", STUDIO_DIR, STUDIO_DIR / "index.html", ASK_AGAIN)
     for path in sorted(EXAMPLES_DIR.glob("*.jpg")):
         _add_file(app, f"/examples/{path.name}", EXAMPLES_DIR, path, A_DAY)
     _add_file(app, "/docs.css", HERE, HERE / "reference.css", ASK_AGAIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from densedepth.errors import ImageError
-from densedepth.io import Photo, read_photo
+from densedepth.io import CameraChoice, Photo, read_photo
 from densedepth.io.opening import open_picture
 from densedepth.runtime import DepthEstimator
+from densedepth.runtime.devices import cores
 from densedepth.serve.batching import Batcher, TooLate
 from densedepth.serve.problems import Refused
 from densedepth.serve.settings import Settings
@@ -52,14 +52,11 @@ class Question:
         if sum(value is not None for value in (self.focal_px, self.focal_35mm, self.fov_deg)) > 1:
             raise Refused(422, "focal_px, focal_35mm and fov_deg say the same thing: give one of them")
 
-    def camera(self, width: int, height: int, reduction: float) -> Camera | None:
+    def camera(self, width: int, height: int, reduction: float = 1) -> Camera | None:
         """The camera that the client names, for the photo at `width` x `height`, `reduction` times its first size."""
-        if self.focal_px is not None:
-            focal_px = self.focal_px * reduction
-            return Camera(focal_px, focal_px, width / 2, height / 2, width, height)
-        if self.focal_35mm is not None:
-            return Camera.from_focal_35mm(width, height, self.focal_35mm)
-        return None if self.fov_deg is None else Camera.from_fov(width, height, self.fov_deg)
+        focal_px = None if self.focal_px is None else self.focal_px * reduction
+        choice = CameraChoice(fov=self.fov_deg, focal_35mm=self.focal_35mm, focal_px=focal_px)
+        return choice.camera_for(width, height)
 
 
 class Photos:
@@ -70,7 +67,7 @@ class Photos:
         self._max_megapixels = settings.max_megapixels
         # As many photos as fill two batches are open at once; most of them wait for the network.
         self._threads = ThreadPoolExecutor(2 * settings.batch, "densedepth-photo")
-        self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._cores = threading.BoundedSemaphore(cores())
 
     async def depth(
         self, data: bytes, question: Question, deadline_s: float, finish: Callable[[DepthMap], Result]

@@ -96,7 +96,7 @@ def _kind(schema: Schema) -> str:
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}))}"
     low, high = schema.get("minimum"), schema.get("maximum")
-    bounds = f", {low:g} to {high:g}" if low is not None and high is not None else ""
+    bounds = f", {low:.10g} to {high:.10g}" if low is not None and high is not None else ""
     return f"{schema.get('const') or schema.get('type', 'any')}{bounds}{_default(schema)}"
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from densedepth.errors import DenseDepthError
-from densedepth.serve.observing import LOGGER
+from densedepth.serve.logs import LOGGER
 
 HEAD_TIMEOUT_S = 10.0
 """Time for the head of a request, from the connection or its first byte, and for a body nobody waits for any more."""

@@ -36,7 +36,7 @@ PHOTO_SIGNATURES = (
     *((0, b"P" + kind) for kind in (b"1", b"2", b"3", b"4", b"5", b"6")),
     *((8, b"WEBP"), (4, b"ftyp")),
 )
-"""(offset, bytes) that begin the kinds of picture we read. JPEG 2000 and HEIF are the last of each row."""
+"""(offset, bytes) that begin JPEG, PNG, TIFF, BMP, GIF, JPEG 2000, PNM, WebP, and HEIC and AVIF."""
 
 # No playlists: they name other files, which the server would read in the client's stead.
 VIDEO_SIGNATURES = (
@@ -52,6 +52,9 @@ VIDEO_SIGNATURES = (
     (0, b"\x30\x26\xb2\x75"),
 )
 """(offset, bytes) that begin MP4 and QuickTime, Matroska and WebM, AVI, FLV, Ogg, MPEG and Windows Media."""
+
+PHOTO_WORDS = "send JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF or BMP"
+VIDEO_WORDS = "send MP4, MOV, MKV, WebM or AVI"
 
 
 async def read_photo_bytes(request: Request, limit: int, deadline_s: float, hold: Callable[[int], None]) -> bytes:
@@ -100,10 +103,6 @@ async def save_video(request: Request, target: Path, limit: int, deadline_s: flo
         raise Refused(400, "the body is empty: send a video's file as the body, or as the field 'file' of a form")
     if not _begins_like(head, VIDEO_SIGNATURES):
         raise Refused(415, f"not a video that is read here: {VIDEO_WORDS}")
-
-
-PHOTO_WORDS = "send JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF or BMP"
-VIDEO_WORDS = "send MP4, MOV, MKV, WebM or AVI"
 
 
 def _is_form(request: Request, kind: str, words: str) -> bool:

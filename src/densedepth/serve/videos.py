@@ -181,7 +181,7 @@ class Videos:
 
         limit = self._settings.max_video_frames
         estimator = DepthEstimator(self._batcher.network(video.question.model))
-        options = ClipOptions(limit=limit, camera=partial(video.question.camera, reduction=1.0))
+        options = ClipOptions(limit=limit, camera=video.question.camera)
         result = convert_video(
             video.source,
             video.result,

@@ -1,6 +1,7 @@
 // Calls to the server. Every failure becomes an `ApiError` whose text says what is wrong and what to do.
 
 import { Depth } from "./depth.js";
+import { sentence } from "./dom.js";
 import { askToken, token } from "./token.js";
 
 const LONGEST_SIDE_PX = 1024;
@@ -54,12 +55,12 @@ function parseDepth(buffer, header) {
 }
 
 /** A file made from a photo by the server, at the photo's full size: format is png16, npz, ply, glb or mesh. */
-export async function fetchFile(file, format, settings, { flyingPixels, progress }) {
+export async function fetchFile(file, format, settings, flyingPixels) {
   const query = settingsQuery(settings);
   query.set("format", format);
   const inSpace = format === "ply" || format === "glb" || format === "mesh";
   if (inSpace) query.set("flying_pixels", flyingPixels);
-  const answer = await send("POST", `${inSpace ? "/v1/points" : "/v1/depth"}?${query}`, { body: file, progress });
+  const answer = await send("POST", `${inSpace ? "/v1/points" : "/v1/depth"}?${query}`, { body: file });
   return new Blob([answer.response]);
 }
 
@@ -89,7 +90,9 @@ function json(answer) {
 }
 
 async function send(method, path, options = {}) {
+  if (options.body) await checkReadable(options.body);
   for (let attempt = 0; ; attempt += 1) {
+    options.signal?.throwIfAborted();
     const answer = await once(method, path, options);
     if (answer.status < 300) return answer;
     if (answer.status === 401 && (await askToken())) continue;
@@ -101,6 +104,17 @@ async function send(method, path, options = {}) {
     }
     throw new ApiError(words(answer), answer.status);
   }
+}
+
+/** A folder, an empty file, one that is gone: the browser says of none of them what is wrong. */
+async function checkReadable(file) {
+  let head;
+  try {
+    head = await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new ApiError("This cannot be opened: a folder, or a file that was moved or deleted. Choose it anew.", 0);
+  }
+  if (!head.byteLength) throw new ApiError("This file is empty. Choose another one.", 0);
 }
 
 /** XMLHttpRequest, because fetch does not say how much of a body is sent. */
@@ -136,7 +150,7 @@ function pause(milliseconds, signal) {
 
 const ADVICE = {
   401: "This server wants a token. Ask whoever runs it, then try again.",
-  404: "The server does not know this. It may be an older version.",
+  404: "The server does not have this, or no longer. Try again.",
   413: "This file is too large for the server. Use a smaller copy.",
   415: "This file cannot be read. Use another format, for instance JPEG or PNG.",
   429: "Too many requests in a short time. Wait a moment, then try again.",
@@ -154,5 +168,7 @@ function words(answer) {
   }
   const advice = ADVICE[answer.status] ?? "";
   if (reason && advice) return `${advice} The server says: ${reason}.`;
-  return reason || advice || `The server answered with status ${answer.status}. Try again.`;
+  // "photo" is what the server calls a file; the page says its name.
+  if (reason) return sentence(reason.replace(/^photo: /, ""));
+  return advice || `The server answered with status ${answer.status}. Try again.`;
 }

@@ -1,7 +1,7 @@
 // The studio: ties session, picture and tools to the page.
 
 import { fetchBlob } from "./api.js";
-import { announce, byId, chosen, onChoice, saveBlob, show, toast } from "./dom.js";
+import { announce, byId, chosen, onChoice, saveBlob, sentence, show, toast } from "./dom.js";
 import { setUpDownloads } from "./downloads.js";
 import { setUpIntake } from "./intake.js";
 import { setUpMeasuring } from "./measuring.js";
@@ -19,7 +19,7 @@ const IDLE = {
   refocus: "Click what shall be sharp.",
   ball: "Click where the ball shall lie.",
 };
-const NO_WEBGL = "This view needs WebGL 2, which this browser does not have or has switched off.";
+const GREY = "This browser cannot show photos of this kind. In its place is the depth in grey, near is light.";
 
 const session = new Session();
 const surface = new Surface(byId("surface"), byId("cursor"));
@@ -56,7 +56,7 @@ surface.addEventListener("pick", ({ detail }) => {
   if (!current?.depth) return;
   const mode = chosen("mode");
   if (mode === "depth") measuring.pick(detail);
-  else announce(effects.pick(current, mode, detail));
+  else if (effects.supported) announce(effects.pick(current, mode, detail));
 });
 
 byId("cancel").addEventListener("click", () => session.remove(session.current));
@@ -100,9 +100,10 @@ function render() {
   showSettings(session);
 
   const supported = mode === "depth" || (mode === "space" ? space.supported : effects.supported);
-  const flat = isPhoto && !failed && (mode !== "space" || !ready);
-  show(byId("frame"), Boolean(flat && (item.photo || item.depth)));
-  show(byId("space"), Boolean(ready && !failed && mode === "space"));
+  const inSpace = Boolean(ready && !failed && supported && mode === "space");
+  show(byId("frame"), Boolean(isPhoto && !failed && !inSpace && (item.photo || item.depth)));
+  show(byId("space"), inSpace);
+  show(byId("no-webgl"), Boolean(ready && !failed && !supported));
   show(byId("effect"), Boolean(ready && supported && (mode === "refocus" || mode === "ball")));
   for (const id of ["marks", "tags", "split", "depth"]) show(byId(id), Boolean(ready && mode === "depth"));
   if (!item || !isPhoto) return;
@@ -112,7 +113,9 @@ function render() {
   const map = byId("map").value;
   drawPicture(item, range.of(item), map, byId("unsure").checked && mode === "depth");
   show(byId("depth"), ready && mode === "depth");
-  show(byId("unsure-row"), mode === "depth" && Boolean(item.depth?.uncertaintyM));
+  const shares = item.depth?.uncertainShares;
+  show(byId("unsure-row"), mode === "depth" && Boolean(shares));
+  if (shares) byId("unsure-words").textContent = unsureWords(shares);
   const colored = mode === "depth" || (mode === "space" && chosen("painted") === "depth");
   byId("legend").classList.toggle("off", !ready || !colored);
   show(byId("colors"), colored);
@@ -124,11 +127,17 @@ function render() {
     shownDepth = item.depth;
     hover = null;
     announce(`Depth of ${item.name} is ready`);
+    if (!item.photo) toast(GREY);
   }
   showHover();
-  if (!supported) toast(NO_WEBGL);
-  else if (mode === "space") space.draw(item, byId("depth"), `${map} ${range.of(item)}`);
+  if (!supported) return;
+  if (mode === "space") space.draw(item, byId("depth"), `${map} ${range.of(item)}`);
   else if (mode !== "depth") effects.draw(item, mode);
+}
+
+function unsureWords(shares) {
+  const [low, high] = shares.map((share) => `± ${Math.round(share * 100)} %`);
+  return `clear up to ${low}, dense from ${high} on`;
 }
 
 function surfaceLabel(item, mode) {
@@ -160,9 +169,10 @@ function showVideo(item) {
   show(byId("player"), url !== "");
   for (const section of document.querySelectorAll(".for-video")) show(section, isVideo);
   byId("save-video").disabled = url === "";
-  byId("video-hint").textContent = url
-    ? "Photo and depth side by side; the colours mean the same metres in every frame."
-    : "Every frame is worked on. You can look at photos meanwhile.";
+  const words = url
+    ? ["Photo and depth side by side; the colours mean the same metres in every frame.", ...item.remarks.map(sentence)]
+    : ["Every frame is worked on. You can look at photos meanwhile."];
+  byId("video-hint").textContent = words.join(" ");
   player.setAttribute("aria-label", isVideo ? `${item.name} with its depth` : "");
   if (player.dataset.url === url) return;
   player.dataset.url = url;

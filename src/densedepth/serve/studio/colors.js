@@ -57,18 +57,17 @@ export function drawDepth(canvas, depth, range, name) {
   put(canvas, picture);
 }
 
-export const UNSURE_SHARE = 0.3;
-
-/** Draw a veil that is the denser the less certain the depth is; full from an uncertainty of 30 % of the depth on. */
+/** Draw a veil that is the denser the less certain the depth is, over the shares that `depth.uncertainShares` spans. */
 export function drawVeil(canvas, depth) {
   const picture = new ImageData(depth.width, depth.height);
   const { data } = picture;
+  const [low, high] = depth.uncertainShares;
   for (let i = 0; i < depth.depthM.length; i += 1) {
     const share = depth.depthM[i] > 0 ? depth.uncertaintyM[i] / depth.depthM[i] : 0;
     // Stripes, so that the veil cannot be taken for a colour of the map.
     const stripe = (Math.floor(i / depth.width) + (i % depth.width)) % 8 < 4 ? 255 : 225;
     data.fill(stripe, i * 4, i * 4 + 3);
-    data[i * 4 + 3] = Math.round(235 * Math.min(1, share / UNSURE_SHARE));
+    data[i * 4 + 3] = Math.round(235 * Math.max(0, Math.min(1, (share - low) / (high - low))));
   }
   put(canvas, picture);
 }

@@ -32,6 +32,16 @@ export class Depth {
     this.cachedRange ??= percentiles(this.depthM, 0.01, 0.99);
     return this.cachedRange;
   }
+
+  /** [low, high]: the 10th and 99th percentile of uncertainty / depth, 5 % apart at least; null where not known. */
+  get uncertainShares() {
+    if (!this.uncertaintyM) return null;
+    if (!this.cachedShares) {
+      const [low, high] = percentiles(this.uncertaintyM.map((errorM, i) => errorM / this.depthM[i]), 0.1, 0.99);
+      this.cachedShares = [low, Math.max(high, low + 0.05)];
+    }
+    return this.cachedShares;
+  }
 }
 
 function percentiles(values, low, high) {

@@ -14,9 +14,21 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+/** A round button with a cross. */
+export function iconButton(label, act) {
+  const button = make("button", { type: "button", className: "cross", title: label, ariaLabel: label }, "×");
+  button.addEventListener("click", act);
+  return button;
+}
+
 /** Metres in words: "2.43 m"; one decimal from 10 m on, where the second means nothing. */
 export function metres(value) {
   return `${value.toFixed(value < 10 ? 2 : 1)} m`;
+}
+
+/** Words of the server as a sentence. */
+export function sentence(words) {
+  return `${words.replace(/^./, (first) => first.toUpperCase())}.`;
 }
 
 /** A `<data>` element that shows metres and holds them in full. */
@@ -87,6 +99,5 @@ export function onSlide(id, words, act) {
       input.value = value;
       update();
     },
-    refresh: update,
   };
 }

@@ -22,7 +22,7 @@ async function download(button, { item, settings, flyingPixels }) {
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
   try {
-    saveBlob(await fetchFile(item.file, format, settings, { flyingPixels }), item.stem + SUFFIX[format]);
+    saveBlob(await fetchFile(item.file, format, settings, flyingPixels), item.stem + SUFFIX[format]);
   } catch (error) {
     toast(error.message);
   } finally {

@@ -36,15 +36,12 @@ export class Effect {
   constructor(canvas, shaders) {
     this.canvas = canvas;
     this.shaders = shaders;
-    this.gl = context(canvas);
-    if (!this.gl) return;
-    this.#build();
-    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => {
+    this.gl = context(canvas, () => {
       this.#build();
-      if (this.depth) this.load(this.depth, this.picture);
+      if (this.depth) this.#upload();
       if (this.last) this.draw(...this.last);
     });
+    if (this.gl) this.#build();
   }
 
   #build() {
@@ -61,8 +58,12 @@ export class Effect {
     if (!this.gl || (this.depth === depth && this.picture === picture)) return;
     Object.assign(this, { depth, picture });
     Object.assign(this.canvas, { width: depth.width, height: depth.height });
-    uploadDepth(this.gl, this.textures[0], depth);
-    uploadPicture(this.gl, this.textures[1], picture);
+    this.#upload();
+  }
+
+  #upload() {
+    uploadDepth(this.gl, this.textures[0], this.depth);
+    uploadPicture(this.gl, this.textures[1], this.picture);
   }
 
   /** Draw with the shader `name`, now: the canvas can be read right after. */

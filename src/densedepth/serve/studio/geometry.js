@@ -10,11 +10,6 @@ export function unproject(camera, x, y, depthM) {
   return [(x - camera.width / 2) * perPx, (y - camera.height / 2) * perPx, depthM];
 }
 
-/** The image point (x, y) at which a point in space is seen. */
-export function project(camera, [x, y, z]) {
-  return [(x / z) * camera.focalPx + camera.width / 2, (y / z) * camera.focalPx + camera.height / 2];
-}
-
 /** Metres between two points in space. */
 export function distance(a, b) {
   return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);

@@ -1,7 +1,9 @@
-// What the drawing modes share of WebGL 2: programs, uniforms, and photo and depth as textures.
+// What the drawing modes share of WebGL 2: the context, programs, uniforms, and photo and depth as textures.
 
-/** A WebGL 2 context, or null where the browser has none. */
-export function context(canvas) {
+/** A WebGL 2 context, or null where the browser has none. `restored()` is called when one that was lost is back. */
+export function context(canvas, restored) {
+  canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+  canvas.addEventListener("webglcontextrestored", restored);
   return canvas.getContext("webgl2", { antialias: true, alpha: true, premultipliedAlpha: true });
 }
 

@@ -1,6 +1,6 @@
 // Points and lengths in a photo: what they measure, the marks over the picture and the list beside it.
 
-import { make, metres, metresElement } from "./dom.js";
+import { iconButton, make, metres, metresElement } from "./dom.js";
 import { distance, unproject } from "./geometry.js";
 
 /** What lies under (u, v): {depthM, uncertaintyM, lineOfSightM, xyz}, or null where there is no depth. */
@@ -115,11 +115,4 @@ export function listMarks(list, depth, marks, remove) {
       );
     }),
   );
-}
-
-/** A round button with a cross. */
-export function iconButton(label, act) {
-  const button = make("button", { type: "button", className: "cross", title: label, ariaLabel: label }, "×");
-  button.addEventListener("click", act);
-  return button;
 }

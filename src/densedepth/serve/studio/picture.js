@@ -1,7 +1,7 @@
 // Depth mode: photo and depth one over the other, the sliding border between them, the scale below and the readout.
 
 import { announce, byId, make, metres, show } from "./dom.js";
-import { drawDepth, drawVeil, gradient, ticks, UNSURE_SHARE } from "./colors.js";
+import { drawDepth, drawVeil, gradient, ticks } from "./colors.js";
 import { reading } from "./measure.js";
 
 // Percent that a key moves the border by.
@@ -99,13 +99,12 @@ export function showReadout(depth, point, range, { spoken = false, idle = "" } =
   }
   const { depthM, uncertaintyM, lineOfSightM } = found;
   const unsure = uncertaintyM === null ? "" : ` ± ${metres(uncertaintyM)}`;
-  const weak = uncertaintyM !== null && uncertaintyM / depthM > UNSURE_SHARE ? ", uncertain" : "";
   out.replaceChildren(
     make("strong", {}, `${metres(depthM)}${unsure}`),
-    `${metres(lineOfSightM)} from the lens, pixel ${column}, ${row}${weak}`,
+    `${metres(lineOfSightM)} from the lens, pixel ${column}, ${row}`,
   );
   const share = (depthM - range[0]) / Math.max(range[1] - range[0], 1e-6);
   needle.style.left = `${Math.min(1, Math.max(0, share)) * 100}%`;
   needle.hidden = false;
-  if (spoken) announce(`${metres(depthM)}${unsure}${weak}, column ${column}, row ${row}`);
+  if (spoken) announce(`${metres(depthM)}${unsure}, column ${column}, row ${row}`);
 }

@@ -23,8 +23,9 @@ class Item {
     this.photo = null;
     this.depth = null;
     this.marks = [];
-    this.focus = null;
+    this.focusM = null;
     this.ball = null;
+    this.remarks = [];
   }
 
   /** File name without its suffix, for downloads. */
@@ -56,12 +57,6 @@ export class Session extends EventTarget {
     this.current = item;
     this.changed();
     this.#workOnAll();
-  }
-
-  /** Show the item `step` places further on. */
-  move(step) {
-    const next = this.items[this.items.indexOf(this.current) + step];
-    if (next) this.select(next);
   }
 
   /** Forget an item. */
@@ -125,8 +120,9 @@ export class Session extends EventTarget {
       };
       progress({ text: "Uploading", fraction: 0 });
       try {
-        if (kind === "video") await runVideo(item, { ...this.settings }, { signal: abort.signal, progress });
-        else await this.#predict(item, { signal: abort.signal, progress });
+        const task = { signal: abort.signal, progress };
+        if (kind === "video") await runVideo(item, { ...this.settings, tta: false }, task);
+        else await this.#predict(item, task);
         item.state = "done";
       } catch (error) {
         if (error.name === "AbortError") item.state = "waiting";

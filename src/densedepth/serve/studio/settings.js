@@ -55,6 +55,7 @@ export function showSettings(session) {
   const { settings, current } = session;
   show(byId("fov-row"), settings.camera === "fov");
   show(byId("focal-row"), settings.camera === "35mm");
+  show(byId("tta-row"), current?.kind !== "video");
   describeModel();
   const state = byId("camera-state");
   const depth = current?.depth;

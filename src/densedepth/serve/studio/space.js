@@ -106,14 +106,12 @@ export class Space {
   constructor(canvas, orbit) {
     this.canvas = canvas;
     this.orbit = orbit;
-    this.gl = context(canvas);
-    if (!this.gl) return;
-    this.#build();
-    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => {
+    this.gl = context(canvas, () => {
       this.#build();
       if (this.depth) this.show(this.depth, this.picture, { keepView: true });
     });
+    if (!this.gl) return;
+    this.#build();
     orbit.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(canvas);
   }

@@ -1,7 +1,6 @@
 // The row of thumbnails: what there is, what is in view, how far each is.
 
-import { make } from "./dom.js";
-import { iconButton } from "./measure.js";
+import { iconButton, make } from "./dom.js";
 
 const WORDS = { waiting: "waiting", working: "in work", done: "ready", failed: "failed" };
 
@@ -9,7 +8,7 @@ const WORDS = { waiting: "waiting", working: "in work", done: "ready", failed: "
 export function drawStrip(strip, session) {
   const known = new Map([...strip.children].map((node) => [node.dataset.id, node]));
   const nodes = session.items.map((item) => {
-    const node = known.get(String(item.id)) ?? thumb(item, session);
+    const node = known.get(String(item.id)) ?? thumb(item, session, strip);
     const [button, sign] = node.children;
     button.setAttribute("aria-current", item === session.current);
     button.setAttribute("aria-label", `${item.name}, ${item.kind}, ${WORDS[item.state]}`);
@@ -22,7 +21,7 @@ export function drawStrip(strip, session) {
   if (!same) strip.replaceChildren(...nodes);
 }
 
-function thumb(item, session) {
+function thumb(item, session, strip) {
   const picture =
     item.kind === "photo" ? make("img", { src: item.url, alt: "" }) : make("span", { className: "film" }, item.name);
   // A format that the browser does not know: the name must do.
@@ -34,7 +33,11 @@ function thumb(item, session) {
     { className: "thumb" },
     button,
     make("span", { ariaHidden: "true" }),
-    iconButton(`Remove ${item.name}`, () => session.remove(item)),
+    iconButton(`Remove ${item.name}`, () => {
+      session.remove(item);
+      // The keyboard goes on from the photo that is in view now.
+      strip.querySelector('[aria-current="true"]')?.focus();
+    }),
   );
   node.dataset.id = item.id;
   return node;

@@ -14,10 +14,12 @@ export class Surface extends EventTarget {
     this.cursor = { u: 0.5, v: 0.5 };
     this.size = { width: 100, height: 100 };
     element.addEventListener("pointermove", (event) => this.#tell("hover", this.#place(event)));
-    element.addEventListener("pointerleave", () => this.#tell("hover", null));
+    // A finger that is lifted leaves, too: what it read stays to be seen.
+    element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#tell("hover", null));
     element.addEventListener("click", (event) => {
       this.cursor = this.#place(event);
       this.#showCursor(false);
+      this.#tell("hover", this.cursor);
       this.#tell("pick", this.cursor);
     });
     element.addEventListener("keydown", (event) => this.#key(event));
