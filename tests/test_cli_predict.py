@@ -107,6 +107,44 @@ def test_existing_results_are_kept(predict, tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "out" / "a_depth.npz").stat().st_mtime_ns > before
 
 
+def test_an_empty_result_is_no_result(predict, tmp_path: Path) -> None:
+    """As a power cut may leave it."""
+    image = photo(tmp_path / "a.jpg")
+    assert predict(image, "--format", "npz", "tiff") == 0
+    (tmp_path / "out" / "a_depth.npz").write_bytes(b"")
+    assert predict(image, "--format", "npz", "tiff") == 0
+    assert load_depth(tmp_path / "out" / "a_depth.npz").valid.all()
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(tmp_path / "in" / "a.jpg")
+    closed = photo(tmp_path / "in" / "closed" / "b.jpg").parent
+    scan = os.scandir
+
+    def refusing(folder: str) -> object:
+        if str(folder) == str(closed):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert predict(tmp_path / "in", "--format", "npz") == 1
+    output = capsys.readouterr()
+    assert f"error: {closed}: cannot be read (Permission denied)\n" in output.err
+    assert "1 predicted; 1 failed" in output.out
+
+
+@pytest.mark.parametrize("words", [["x" * 300], ["a.jpg", "--model", "x" * 300]])
+def test_names_that_no_file_can_have_are_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo(tmp_path / "a.jpg").parent)
+    assert cli.main(["predict", *words]) == 1
+    why = "File name too long; give another name, then run the command again"
+    assert capsys.readouterr().err == f"error: {'x' * 300}: {why}\n"
+
+
 def test_failures_are_one_line_each_and_the_run_goes_on(
     predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +202,7 @@ def test_the_camera_can_be_given(predict, tmp_path: Path, option: str, value: st
         ["predict", "x.jpg", "--focal-35mm", "0"],
         ["predict", "x.jpg", "--fov", "60", "--focal-35mm", "28"],
         ["predict", "x.jpg", "--nonsense"],
+        ["predict", "x.jpg", "--workers", "-1"],
     ],
 )
 def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

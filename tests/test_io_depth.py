@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from densedepth.errors import DepthFileError
-from densedepth.io import WRITERS, load_depth
+from densedepth.io import WRITERS, load_depth, replacing
 from densedepth.types import Camera, DepthMap
 
 shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
@@ -59,7 +61,7 @@ def test_png_is_within_half_a_millimetre(depth: DepthMap) -> None:
 def test_png_chunks_are_documented_text(tmp_path: Path) -> None:
     depth = DepthMap(np.full((2, 3), 1.2345, np.float32), camera=Camera.from_fov(3, 2, 60), model="nyu")
     with Image.open(depth.save(tmp_path / "x.png")) as picture:
-        assert np.asarray(picture).tolist() == [[1234, 1234, 1234]] * 2 or np.asarray(picture)[0, 0] == 1235
+        assert np.asarray(picture).tolist() == [[1235, 1235, 1235]] * 2
         assert picture.info["densedepth.unit"] == "mm"
         assert picture.info["densedepth.model"] == "nyu"
         assert picture.info["densedepth.camera"].startswith('{"fx"')
@@ -88,6 +90,26 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+def test_results_get_the_permissions_of_any_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        # To ask for it is to change it for all threads.
+        with monkeypatch.context() as during:
+            during.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+            path = DepthMap(np.ones((2, 2), np.float32)).save(tmp_path / "x.npz")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_folder_of_that_name_is_found_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"x\.npz"), replacing(tmp_path / "x.npz"):
+        pytest.fail("the work was begun")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
 def test_overwrite_false_and_new_folders(tmp_path: Path) -> None:
     depth = DepthMap(np.ones((2, 2), np.float32))
     path = depth.save(tmp_path / "a" / "b" / "x.npz", overwrite=False)
@@ -108,6 +130,7 @@ def test_foreign_16_bit_png_is_millimetres_unless_told(tmp_path: Path) -> None:
         Image.fromarray(np.array([[0, 256, 65535]], np.uint16)).save(tmp_path / name)
         np.testing.assert_allclose(load_depth(tmp_path / name).depth_m, [[0, 0.256, 65.535]], rtol=1e-6)
         assert load_depth(tmp_path / name, metres_per_unit=1 / 256).depth_m[0, 1] == 1
+        assert not load_depth(tmp_path / name, metres_per_unit=0).valid.any()
 
 
 def test_8_bit_png_is_refused_unless_told(tmp_path: Path) -> None:

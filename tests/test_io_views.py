@@ -10,7 +10,6 @@ import trimesh
 
 from densedepth.errors import DepthFileError
 from densedepth.io import colorize, side_by_side
-from densedepth.io import mesh as mesh_module
 from densedepth.io.color import DEFAULT_CMAP, color_table
 from densedepth.types import Camera, DepthMap
 
@@ -85,18 +84,7 @@ def test_glb_is_cut_at_jumps_and_stands_in_gltf_axes(tmp_path: Path) -> None:
     assert mesh.visual.material.baseColorTexture.size == (30, 20)
 
 
-def test_big_meshes_are_thinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(mesh_module, "MAX_MESH_VERTICES", 100)
-    (mesh,) = trimesh.load(step_scene(31, 47).save(tmp_path / "x.glb")).geometry.values()
-    assert 50 < len(mesh.vertices) <= 100
-
-
 @pytest.mark.parametrize("suffix", [".ply", ".glb"])
 def test_space_needs_a_camera_and_says_how(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(DepthFileError, match=r"Camera\.from_fov"):
         DepthMap(np.ones((4, 4), np.float32)).save(tmp_path / f"x{suffix}")
-
-
-def test_glb_without_surface(tmp_path: Path) -> None:
-    with pytest.raises(DepthFileError, match="no surface"):
-        DepthMap(np.ones((1, 1), np.float32), camera=Camera.from_fov(1, 1, 60)).save(tmp_path / "x.glb")

@@ -17,6 +17,7 @@ from densedepth.data.synth import synth_frame
 from densedepth.data.synth.scene import Room, View
 from densedepth.data.synth.shapes import Material
 from densedepth.errors import DepthFileError
+from densedepth.io import glb as glb_module
 from densedepth.io import mesh as mesh_module
 from densedepth.io import save_mesh, save_points
 from densedepth.io.surface import flying_pixels
@@ -285,6 +286,13 @@ def test_a_12_megapixel_photo_stays_usable(tmp_path: Path) -> None:
     gltf, _ = glb(path)
     assert gltf["accessors"][0]["count"] <= 500_000
     assert path.stat().st_size < 32e6
+
+
+def test_a_glb_of_more_than_32_bits_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glb_module, "_MAX_BYTES", 100_000)
+    with pytest.raises(DepthFileError, match=r"x\.glb: 0\.0 GB are more than a \.glb file can hold; save as \.ply"):
+        save_points(step_map(), tmp_path / "x.glb")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_suffixes_empty_maps_and_kept_files(tmp_path: Path) -> None:

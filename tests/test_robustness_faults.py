@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,19 +136,19 @@ def test_a_disk_that_refuses(
 ) -> None:
     """From the first file on, or after some have been written."""
     wanted = expected(command)
-    make, made = tempfile.mkstemp, []
+    touch, made = Path.touch, []
 
-    def refusing(*arguments: object, **options: object) -> object:
-        if str(options.get("dir", "")).startswith(str(tmp_path)):
+    def refusing(path: Path, exist_ok: bool) -> None:
+        if path.is_relative_to(tmp_path):
             made.append(1)
             if len(made) > after:
-                raise OSError(number, os.strerror(number), str(options["dir"]))
-        return make(*arguments, **options)  # type: ignore[call-overload]
+                raise OSError(number, os.strerror(number), str(path))
+        touch(path, exist_ok=exist_ok)
 
     out = tmp_path / "out"
     capfd.readouterr()
     with monkeypatch.context() as during:
-        during.setattr(tempfile, "mkstemp", refusing)
+        during.setattr(Path, "touch", refusing)
         status = main(words(command, inputs, out))
     assert len(made) > after, "nothing was refused: the test proves nothing"
     assert status == 1

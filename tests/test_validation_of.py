@@ -56,15 +56,16 @@ def test_the_data_may_have_moved(run: Path, tmp_path: Path, tiny_bundle: MakeBun
     [
         ("data: {dataset: nyu, root: x}", "no recipe of a training run"),
         ("[1", "no recipe of a training run"),
+        (b"data: \xff\xfe", "no recipe of a training run"),
         (None, "no recipe of a training run"),
     ],
 )
 def test_a_folder_that_is_no_run_is_named(
-    run: Path, recipe: str | None, expected: str, tiny_bundle: MakeBundle, capsys: pytest.CaptureFixture[str]
+    run: Path, recipe: str | bytes | None, expected: str, tiny_bundle: MakeBundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run / "config.yaml").unlink()
     if recipe is not None:
-        (run / "config.yaml").write_text(recipe)
+        (run / "config.yaml").write_bytes(recipe if isinstance(recipe, bytes) else recipe.encode())
     assert main(["evaluate", "--model", str(tiny_bundle()), "--validation-of", str(run)]) == 1
     error = capsys.readouterr().err
     assert expected in error

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,13 @@ from numpy.typing import NDArray
 
 from conftest import MakeBundle, brightness_depth_m
 from densedepth import Camera
-from densedepth.errors import DenseDepthError
 from densedepth.runtime import DepthEstimator, load
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install densedepth[video]")
 
 from densedepth.runtime.video import (  # noqa: E402
     ClipOptions,
+    DepthVideoWriter,
     VideoError,
     VideoFrame,
     VideoReader,
@@ -215,8 +216,6 @@ def test_the_camera_scales_depth(estimator: DepthEstimator, tmp_path: Path) -> N
 
 
 def test_depth_file_holds_every_16_bit_value(tmp_path: Path) -> None:
-    from densedepth.runtime.video import DepthVideoWriter
-
     values = np.arange(65536, dtype=np.uint32).reshape(256, 256)
     writer = DepthVideoWriter(tmp_path / "all.mkv", 256, 256, Fraction(1, 30), Fraction(30), {})
     for turn in range(4):
@@ -297,11 +296,34 @@ def test_without_libx264_another_encoder_is_used_and_named(
         convert_video(clip, tmp_path / "out.mp4", estimator, FIXED)
 
 
-@pytest.mark.parametrize("name", ["not.mkv", "video.mp4", "photo.png"])
-def test_depth_video_reader_refuses_others(tmp_path: Path, name: str) -> None:
-    if name == "not.mkv":
-        (tmp_path / name).write_bytes(b"nothing" * 100)
-    else:
-        write_clip(tmp_path / "video.mp4", pictures(3), codec="libx264")
-    with pytest.raises(DenseDepthError, match=name):
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("noise.mkv", "not a video we can read"),
+        ("video.mp4", "not a depth video: no 16-bit grey with DEPTH_UNIT = millimetre"),
+        ("missing.mkv", "no such file"),
+    ],
+)
+def test_depth_video_reader_refuses_others(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "noise.mkv").write_bytes(b"nothing" * 100)
+    write_clip(tmp_path / "video.mp4", pictures(3), codec="libx264")
+    with pytest.raises(VideoError, match=rf"{name}: {why}"):
         list(read_depth_video(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        ({"camera": {"fx": 1}}, "its tag DENSEDEPTH is damaged"),
+        ({"camera": "[]"}, "its tag DENSEDEPTH is damaged"),
+        ({"camera": json.dumps(Camera.from_fov(4, 3, 60).to_dict())}, "camera is for 4 x 3 pixels"),
+        ({"camera_source": "guessed"}, "camera_source must be one of"),
+    ],
+)
+def test_a_depth_video_with_a_wrong_camera_is_one_line(tmp_path: Path, origin: dict[str, Any], why: str) -> None:
+    writer = DepthVideoWriter(tmp_path / "d.mkv", 8, 6, Fraction(1, 30), Fraction(30), origin)
+    writer.write(np.ones((6, 8), np.float32), 0)
+    writer.close()
+    with pytest.raises(VideoError, match=why) as caught:
+        list(read_depth_video(tmp_path / "d.mkv"))
+    assert str(caught.value).startswith(f"{tmp_path / 'd.mkv'}: ")

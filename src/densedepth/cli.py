@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from densedepth import __version__
-from densedepth.commands import UsageError
+from densedepth.commands import INTERRUPTED, UsageError
 from densedepth.errors import DenseDepthError
 
 COMMANDS: dict[str, str] = {
@@ -33,8 +33,7 @@ COMMANDS: dict[str, str] = {
     "data synth": "densedepth.commands.data_synth:synth",
     "data rooms": "densedepth.commands.data_rooms:rooms",
 }
-"""Name (one word, or two as in "data inspect") to "module:function". The module is only imported for its
-command.
+"""Name (one word, or two as in "data inspect") to "module:function". The module is only imported for its command.
 
 A command is a typed function with a documented `Args:` section that returns an exit status (None is 0).
 """
@@ -55,10 +54,15 @@ EXTRA_OF = {
 """The extra that brings a package; all others come with "train"."""
 
 USAGE_ERROR = 2
-INTERRUPTED = 130
 
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What a disk says that is full or may not be written, wherever it strikes: no bug, and no news in its traceback."""
+ADVICE = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM), "make it writable or make room"
+    ),
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG), "give another name"),
+}
+"""What helps when a disk is full or may not be written, or a name is none that a file can have, wherever it strikes: no
+bug, and no news in its traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,13 +96,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno not in OF_THE_DISK:
+        advice = ADVICE.get(error.errno or 0)
+        if advice is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"error: {where}{error.strerror}; make it writable or make room, then run the command again",
-            file=sys.stderr,
-        )
+        problem = DenseDepthError(f"{where}{error.strerror}; {advice}, then run the command again")
+        print(f"error: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: files named so far are complete, nothing half-written is left", file=sys.stderr)

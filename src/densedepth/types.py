@@ -31,8 +31,13 @@ CAMERA_SOURCES = ("given", "exif", "assumed")
 class Camera:
     """A pinhole camera for images of one size. All lengths are in pixels.
 
+    Attributes:
+        fx, fy: focal length along the rows and along the columns.
+        cx, cy: principal point, from the outer corner of the top left pixel.
+        width, height: of the images.
+
     Raises:
-        ValueError: a focal length or a side that is not positive and finite.
+        ValueError: a focal length or a side that is not positive, or any number that is not finite.
     """
 
     fx: float
@@ -52,14 +57,33 @@ class Camera:
 
     @classmethod
     def from_fov(cls, width: int, height: int, horizontal_deg: float) -> Camera:
-        """A camera with square pixels, a centred principal point and this horizontal field of view."""
+        """A camera with square pixels, a centred principal point and this horizontal field of view.
+
+        Args:
+            width: of the images, in pixels.
+            height: of the same.
+            horizontal_deg: angle between the left and the right border, in degrees.
+
+        Raises:
+            ValueError: an angle outside 0 to 180 degrees, or sides that are not positive.
+        """
         if not 0 < horizontal_deg < 180:
             raise ValueError(f"field of view must lie between 0 and 180 degrees, got {horizontal_deg}")
         return cls._centred(width, height, width / 2 / math.tan(math.radians(horizontal_deg) / 2))
 
     @classmethod
     def from_focal_35mm(cls, width: int, height: int, focal_mm: float) -> Camera:
-        """A camera with this 35mm-equivalent focal length: image diagonal : focal = 43.27 mm : `focal_mm`."""
+        """A camera with square pixels, a centred principal point and this 35mm-equivalent focal length, by the diagonal
+        (CIPA DCG-001): image diagonal : focal length = 43.27 mm : `focal_mm`.
+
+        Args:
+            width: of the images, in pixels.
+            height: of the same.
+            focal_mm: 35mm-equivalent focal length in millimetres.
+
+        Raises:
+            ValueError: a focal length or sides that are not positive.
+        """
         return cls._centred(width, height, math.hypot(width, height) * focal_mm / FILM_DIAGONAL_MM)
 
     @classmethod
@@ -87,7 +111,11 @@ class Camera:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Camera:
-        """The inverse of `to_dict`. Raises ValueError for missing, unknown or non-numeric entries."""
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: missing, unknown or non-numeric entries, or numbers that no camera has.
+        """
         names = [field.name for field in fields(cls)]
         if not isinstance(values, Mapping) or set(values) != set(names):
             raise ValueError(f"a camera needs exactly the keys {', '.join(names)}, got {values!r:.200}")
@@ -206,31 +234,74 @@ class DepthMap:
         return xyz_m
 
     def normals(self) -> NDArray[np.float32]:
-        """Unit normals (H, W, 3) towards the camera, in its axes: see `densedepth.io.surface.normals`."""
+        """Unit normals of the surfaces, towards the camera, in its axes: see `densedepth.io.surface.normals`.
+
+        Returns:
+            float32 (H, W, 3); (0, 0, 0) where the depth is not valid.
+
+        Raises:
+            DepthFileError: the map has no camera.
+        """
         from densedepth.io.surface import normals
 
         return normals(self)
 
     def without_flying_pixels(self, grazing_deg: float = 5.0) -> DepthMap:
-        """The map less the pixels between two surfaces: see `densedepth.io.surface.flying_pixels`."""
+        """The map less the pixels between two surfaces: see `densedepth.io.surface.flying_pixels`.
+
+        Args:
+            grazing_deg: degrees; more takes away more, 0 nothing.
+
+        Raises:
+            DepthFileError: the map has no camera.
+        """
         from densedepth.io.surface import without_flying_pixels
 
         return without_flying_pixels(self, grazing_deg)
 
     def mesh(self, *, grazing_deg: float = 5.0, step: int | None = None) -> Mesh:
-        """The visible surfaces as triangles in camera axes: see `densedepth.io.mesh.make_mesh`."""
+        """The visible surfaces as triangles in camera axes: see `densedepth.io.mesh.make_mesh`.
+
+        Args:
+            grazing_deg: how eagerly the mesh is cut at depth edges, in degrees; 0 is the default.
+            step: every step-th row and column; None takes the smallest that gives at most 500,000 vertices.
+
+        Raises:
+            DepthFileError: the map has no camera, or no surface.
+            ValueError: `step` is not positive.
+        """
         from densedepth.io.mesh import make_mesh
 
         return make_mesh(self, grazing_deg=grazing_deg, step=step)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> Path:
-        """Write the map in the format its suffix names: see `densedepth.io.save_depth`."""
+        """Write the map in the format its suffix names: see `densedepth.io.save_depth`.
+
+        Args:
+            path: where to; missing folders are made.
+            overwrite: replace a file that exists.
+
+        Returns:
+            The path written.
+
+        Raises:
+            DepthFileError: unknown suffix, the depth does not fit the format, or the file cannot be written.
+        """
         from densedepth.io import save_depth
 
         return save_depth(self, path, overwrite=overwrite)
 
     def colorize(self, min_m: float | None = None, max_m: float | None = None, cmap: str | None = None) -> Image:
-        """The depth as an RGB picture: see `densedepth.io.colorize`."""
+        """The depth as an RGB picture: see `densedepth.io.colorize`.
+
+        Args:
+            min_m: depth that gets the first colour (near), in metres; None takes the nearest of the map.
+            max_m: depth that gets the last colour (far), in metres; None takes the farthest of the map.
+            cmap: name of any map of the `cmap` package; None is reversed turbo: near is red, far is blue.
+
+        Raises:
+            ValueError: `cmap` names no colour map.
+        """
         from densedepth.io import colorize
 
         return colorize(self, min_m, max_m, cmap)

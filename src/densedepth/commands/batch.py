@@ -17,9 +17,10 @@ from densedepth.commands.outputs import OUTPUTS, SpaceOptions, output_path
 from densedepth.errors import DenseDepthError
 from densedepth.io import CameraChoice, read_photo
 from densedepth.io.opening import open_picture
+from densedepth.io.write import is_written
 from densedepth.runtime import load
 from densedepth.runtime.devices import AUTO, cores
-from densedepth.runtime.tiling import MOST, Tiles
+from densedepth.runtime.tiling import MAX_FACTOR, Tiles
 from densedepth.runtime.upsampling import Upsampling
 from densedepth.types import DepthMap
 
@@ -63,8 +64,8 @@ class Settings:
     upsample: Upsampling = "guided"
 
     def __post_init__(self) -> None:
-        if self.tiles != "auto" and not 1 <= self.tiles <= MOST:
-            raise UsageError(f"--tiles must be auto or a whole number from 1 to {MOST}, got {self.tiles}")
+        if self.tiles != "auto" and not 1 <= self.tiles <= MAX_FACTOR:
+            raise UsageError(f"--tiles must be auto or a whole number from 1 to {MAX_FACTOR}, got {self.tiles}")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class PhotoPredictor:
     def _outcome(self, file: Path, stem: Path) -> Outcome:
         started_s = time.perf_counter()
         targets = {name: output_path(stem, name) for name in self.settings.formats}
-        missing = {name: path for name, path in targets.items() if self.settings.overwrite or not path.exists()}
+        missing = {name: path for name, path in targets.items() if self.settings.overwrite or not is_written(path)}
         if not missing:
             return Outcome(f"{file}: skipped, {_listed(targets.values())} exists", skipped=True)
         with open_picture(file) as picture:

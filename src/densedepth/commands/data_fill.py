@@ -27,6 +27,8 @@ from densedepth.data import DepthDataset, Frame, open_dataset
 from densedepth.data.fill import fill_depth
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.io import replacing
+from densedepth.io.write import is_written
+from densedepth.runtime.devices import cores
 from densedepth.types import DepthMap
 
 Format = Literal["mm", "kitti", "npz"]
@@ -136,17 +138,36 @@ def fill(
         FillJob(dataset, str(root), split, json.dumps(options, sort_keys=True), index, image, depth, format, alpha)
         for index in range(len(frames))
         for image, depth in [(out / f"images/{index:06d}.png", out / f"depth/{index:06d}.{suffix}")]
-        if index not in rows or not (image.is_file() and depth.is_file())
+        if index not in rows or not (is_written(image) and is_written(depth))
     ]
-    kept, failed, holes = len(frames) - len(jobs), 0, 0.0
+    failed, holes = _fill_all(jobs, rows, out / JOURNAL, engine, workers)
+    if rows:
+        _write_manifest(out / MANIFEST, [rows[index] for index in sorted(rows)])
+    kept, filled = len(frames) - len(jobs), len(jobs) - failed
+    parts = [f"{filled} filled" + (f", {holes / filled:.1%} of their pixels were holes" if filled else "")]
+    parts += [f"{kept} kept, done before (--overwrite does them again)"] if kept else []
+    parts += [f"{failed} failed"] if failed else []
+    print(f"{'; '.join(parts)}; {time.perf_counter() - started_s:.1f} s")
+    if rows:
+        scale = f" --options.metres_per_unit {1 / UNITS_PER_METRE_KITTI}" if format == "kitti" else ""
+        print(f"read it with: --dataset folder --root {out}{scale}")
+    return 1 if failed else 0
+
+
+def _fill_all(
+    jobs: list[FillJob], rows: dict[int, dict[str, Any]], journal: Path, engine: Engine, workers: int
+) -> tuple[int, float]:
+    """Do all jobs; those that are done get a row and a line in the journal. Gives how many failed, and the sum of the
+    shares of holes."""
+    failed, holes = 0, 0.0
     # Processes share the cores already; more threads in each would only be in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     done: Iterator[tuple[FillJob, FillResult | None]]
     if engine == "ray":
         done = on_ray(lambda: fill_one, jobs, workers)
     else:
-        done = in_processes(fill_one, jobs, workers or os.cpu_count() or 1)
-    with (out / JOURNAL).open("a", encoding="utf-8") as journal:
+        done = in_processes(fill_one, jobs, workers or cores())
+    with journal.open("a", encoding="utf-8") as lines:
         # None: a bar on a terminal, nothing in a log file.
         for job, result in tqdm(done, total=len(jobs), unit="frame", file=sys.stderr, disable=None):
             result = result or FillResult(error=f"{job.depth}: its process was killed (memory?); run the command again")
@@ -156,19 +177,9 @@ def fill(
                 continue
             rows[job.index] = _row(job, result)
             holes += result.holes
-            journal.write(json.dumps({"index": job.index, **rows[job.index]}) + "\n")
-            journal.flush()
-    if rows:
-        _write_manifest(out / MANIFEST, [rows[index] for index in sorted(rows)])
-    filled = len(jobs) - failed
-    parts = [f"{filled} filled" + (f", {holes / filled:.1%} of their pixels were holes" if filled else "")]
-    parts += [f"{kept} kept, done before (--overwrite does them again)"] if kept else []
-    parts += [f"{failed} failed"] if failed else []
-    print(f"{'; '.join(parts)}; {time.perf_counter() - started_s:.1f} s")
-    if rows:
-        scale = f" --options.metres_per_unit {1 / UNITS_PER_METRE_KITTI}" if format == "kitti" else ""
-        print(f"read it with: --dataset folder --root {out}{scale}")
-    return 1 if failed else 0
+            lines.write(json.dumps({"index": job.index, **rows[job.index]}) + "\n")
+            lines.flush()
+    return failed, holes
 
 
 def fill_one(job: FillJob) -> FillResult:

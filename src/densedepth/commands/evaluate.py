@@ -63,7 +63,7 @@ def evaluate(
         threads: cores used for one prediction; null lets the runtime decide
     """
     if validation_of is not None:
-        dataset, frames = _held_out(validation_of, root)
+        dataset, frames = held_out(validation_of, root)
         split = f"frames held out by {validation_of}"
     elif root is None:
         raise UsageError("--root is missing: the folder of the data set")
@@ -96,14 +96,14 @@ def evaluate(
         print(f"written: {path}")
 
 
-def _held_out(run: Path, root: Path | None) -> tuple[str, DepthDataset]:
+def held_out(run: Path, root: Path | None) -> tuple[str, DepthDataset]:
     """Layout and validation frames of a training run."""
     recipe = run / "config.yaml"
     try:
-        data = yaml.safe_load(recipe.read_text())["data"]
+        data = yaml.safe_load(recipe.read_text(encoding="utf-8"))["data"]
         name, source, options = data["dataset"], root or data["root"], data.get("options", {})
         fraction, seed = data["validation_fraction"], data["split_seed"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise DataError(f"{recipe}: no recipe of a training run ({' '.join(str(error).split())})") from None
     _, frames = split_by_scene(open_dataset(name, source, "train", **options), fraction, seed)
     if not len(frames):

@@ -18,7 +18,7 @@ class Inputs:
 
     Attributes:
         files: (file, its path relative to the output folder), in the order given; folders sorted.
-        problems: one line for every input that names nothing.
+        problems: one line for every input that names nothing, or folder that cannot be read.
         left_alone: number of files in folders that are no pictures, or depth pictures written by us.
     """
 
@@ -63,8 +63,12 @@ def _add_matches(found: Inputs, pattern: str) -> None:
 
 
 def _add_folder(found: Inputs, root: Path, place: Path) -> None:
-    before = len(found.files)
-    for folder, subfolders, names in os.walk(root):
+    before = len(found.files) + len(found.problems)
+
+    def unreadable(error: OSError) -> None:
+        found.problems.append(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for folder, subfolders, names in os.walk(root, onerror=unreadable):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             file = Path(folder, name)
@@ -72,5 +76,5 @@ def _add_folder(found: Inputs, root: Path, place: Path) -> None:
                 found.files.append((file, place / file.relative_to(root)))
             else:
                 found.left_alone += 1
-    if len(found.files) == before:
+    if len(found.files) + len(found.problems) == before:
         found.problems.append(f"{root}: no pictures in this folder")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from densedepth.errors import BundleError
 from densedepth.runtime import available, read_card
+from densedepth.runtime.card import PROTOCOL_KEYS, shown_metrics
 from densedepth.runtime.zoo import BUNDLES_DIR
-
-SHOWN_METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10")
-SHOWN_PROTOCOL = ("dataset", "protocol", "crop", "cap_m", "alignment", "tta", "images")
 
 
 def models() -> int:
@@ -34,15 +30,7 @@ def models() -> int:
         print(f"  training   {card.training_data}")
         print(f"  licence    {card.license}")
         for result in card.metrics:
-            print(f"  measured   {_protocol(result)}\n             {_numbers(result)}")
+            protocol = ", ".join(f"{key} {result[key]}" for key in ("dataset", *PROTOCOL_KEYS) if key in result)
+            numbers = "  ".join(f"{key} {value:.3f}" for key, value in shown_metrics(result).items())
+            print(f"  measured   {protocol}\n             {numbers}")
     return failed
-
-
-def _protocol(result: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {result[key]}" for key in SHOWN_PROTOCOL if key in result)
-
-
-def _numbers(result: Mapping[str, Any]) -> str:
-    """The mean over images, as most papers report; results without it show what they have pooled."""
-    numbers = result.get("per_image") or result.get("pooled") or {}
-    return "  ".join(f"{key} {numbers[key]:.3f}" for key in SHOWN_METRICS if key in numbers)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+from densedepth.commands import UsageError
 from densedepth.commands.arguments import Choices
 from densedepth.commands.batch import Settings, Tally, predict_all
 from densedepth.commands.cameras import NO_NUMBERS, camera_choice
@@ -78,6 +79,8 @@ def predict(
             the cores of this machine); folders must lie where every machine sees them
         workers: photos to work on at the same time; 0 is one for each core, locally at most eight
     """
+    if workers < 0:
+        raise UsageError(f"--workers must not be negative, got {workers}")
     chosen = camera_choice(camera, fov, focal_35mm, focal_px, intrinsics)
     space = SpaceOptions(flying_pixels, normals, mesh_step)
     formats = list(dict.fromkeys(format))

@@ -9,17 +9,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tqdm import tqdm
 
-from densedepth.commands import UsageError
+from densedepth.commands import INTERRUPTED, UsageError
 from densedepth.commands.cameras import NO_NUMBERS, camera_choice
 from densedepth.runtime import load
-from densedepth.runtime.devices import AUTO as AUTO_DEVICE
+from densedepth.runtime.devices import AUTO
 
-AUTO: list[float] = []
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from densedepth.runtime.video import Converted
 
 
 def video(
@@ -29,7 +29,7 @@ def video(
     depth_out: Path | None = None,
     model: str = "nyu",
     layout: Literal["side-by-side", "overlay", "depth"] = "side-by-side",
-    range: list[float] = AUTO,
+    range: list[float] = NO_NUMBERS,
     smoothing: float = 0.8,
     every: int = 1,
     limit: int | None = None,
@@ -39,7 +39,7 @@ def video(
     focal_35mm: float | None = None,
     focal_px: float | None = None,
     intrinsics: list[float] = NO_NUMBERS,
-    device: str = AUTO_DEVICE,
+    device: str = AUTO,
     threads: int | None = None,
 ) -> int:
     """Predict the depth of a video, in metres.
@@ -94,10 +94,14 @@ def video(
             if interrupted.is_set():
                 raise KeyboardInterrupt from None
             raise
+    return _reported(result, input, f"{out}" if depth_out is None else f"{out}, {depth_out}")
+
+
+def _reported(result: Converted, source: Path, names: str) -> int:
+    """Say what became of the clip; gives the exit status."""
     near_m, far_m = result.range_m
-    names = f"{out}" if depth_out is None else f"{out}, {depth_out}"
     print(
-        f"{input} -> {names}  ({result.frames} frames, colours {near_m:.1f} to {far_m:.1f} m; {result.seconds:.1f} s, "
+        f"{source} -> {names}  ({result.frames} frames, colours {near_m:.1f} to {far_m:.1f} m; {result.seconds:.1f} s, "
         f"{result.frames / result.seconds:.1f} frames/s)"
     )
     for remark in result.remarks:
@@ -111,7 +115,7 @@ def video(
         print(f"interrupted: {names} is complete up to there and can be played", file=sys.stderr)
         return INTERRUPTED
     if result.problem:
-        print(f"warning: {input}: {result.problem}; what was readable is written", file=sys.stderr)
+        print(f"warning: {source}: {result.problem}; what was readable is written", file=sys.stderr)
         return 1
     return 0
 

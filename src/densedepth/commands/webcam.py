@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densedepth.commands.cameras import NO_NUMBERS, camera_choice
-from densedepth.commands.video import AUTO, checked_numbers, checked_range
+from densedepth.commands.video import checked_numbers, checked_range
 from densedepth.errors import DenseDepthError
 from densedepth.runtime import load
-from densedepth.runtime.devices import AUTO as AUTO_DEVICE
+from densedepth.runtime.devices import AUTO
 
 
 def webcam(
     source: str = "0",
     model: str = "nyu",
     layout: Literal["side-by-side", "overlay", "depth"] = "side-by-side",
-    range: list[float] = AUTO,
+    range: list[float] = NO_NUMBERS,
     smoothing: float = 0.8,
     limit: int | None = None,
     camera: str | None = None,
@@ -28,7 +28,7 @@ def webcam(
     focal_35mm: float | None = None,
     focal_px: float | None = None,
     intrinsics: list[float] = NO_NUMBERS,
-    device: str = AUTO_DEVICE,
+    device: str = AUTO,
     threads: int | None = None,
 ) -> int:
     """Show the depth of a camera, in metres, until the window is closed or q is pressed.
@@ -89,7 +89,7 @@ class Window:
         self._root.protocol("WM_DELETE_WINDOW", self._close)
         self._root.bind("q", lambda event: self._close())
 
-    def show(self, pictures: Iterator[NDArray[np.uint8]]) -> int:
+    def show(self, pictures: Generator[NDArray[np.uint8], None, None]) -> int:
         """Show all pictures, or those until the window is closed; gives their number."""
         from PIL import Image, ImageTk
 
@@ -103,7 +103,7 @@ class Window:
                     break
                 shown += 1
         finally:
-            pictures.close()  # type: ignore[attr-defined]
+            pictures.close()
             self._root.destroy()
         return shown
 

@@ -104,7 +104,11 @@ class CameraChoice:
             raise ValueError(f"width and height of the intrinsics must be whole pixels, got {got}")
 
     def camera_for(self, width: int, height: int) -> Camera | None:
-        """The camera that is meant for an upright photo of this size; None leaves it to EXIF or an assumption.
+        """The camera that is meant; None leaves it to EXIF or an assumption.
+
+        Args:
+            width: of the upright photo, in pixels.
+            height: of the same.
 
         Raises:
             ImageError: a named camera or intrinsics do not fit the photo's shape.

@@ -14,8 +14,7 @@ from densedepth.types import DepthMap
 DEFAULT_CMAP = "google:turbo_r"
 """Near is red, far is blue: neighbouring depths differ more in hue than in a map of one colour."""
 
-STRIP = 256
-"""Rows that are coloured at a time."""
+_ROWS_AT_ONCE = 256
 
 
 def colorize(
@@ -45,8 +44,8 @@ def colorize(
     table = color_table(cmap or DEFAULT_CMAP)
     rgb = np.empty((depth.height, depth.width, 3), np.uint8)
     # In strips, so that a big picture takes little more memory than its colours.
-    for top in range(0, depth.height, STRIP):
-        strip = slice(top, top + STRIP)
+    for top in range(0, depth.height, _ROWS_AT_ONCE):
+        strip = slice(top, top + _ROWS_AT_ONCE)
         position = depth.depth_m[strip] - np.float32(near_m)
         position *= 255 / span_m
         index = np.rint(position.clip(0, 255, out=position), out=position).astype(np.uint8)

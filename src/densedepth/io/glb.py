@@ -31,6 +31,7 @@ _COMPONENT = {"float32": 5126, "uint32": 5125, "uint16": 5123}
 _SHAPE = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 _VERTICES, _INDICES = 34962, 34963
 _POINTS, _TRIANGLES = 0, 4
+_MAX_BYTES = 2**32 - 1  # the header counts in 32 bits
 
 
 def write_mesh(depth: DepthMap, path: Path, *, grazing_deg: float = GRAZING_DEG, step: int | None = None) -> None:
@@ -113,7 +114,7 @@ class _Content:
         }
 
     def write(self, path: Path, primitive: dict[str, Any]) -> None:
-        """Write the file: header, JSON, arrays."""
+        """Write the file: header, JSON, arrays. Raises DepthFileError for more than 4 GB."""
         self.gltf |= {
             "buffers": [{"byteLength": self._size}],
             "meshes": [{"primitives": [primitive]}],
@@ -123,8 +124,11 @@ class _Content:
         }
         text = json.dumps(self.gltf, separators=(",", ":")).encode("ascii")
         text += b" " * (-len(text) % 4)
+        length = 28 + len(text) + self._size
+        if length > _MAX_BYTES:
+            raise DepthFileError(f"{length / 1e9:.1f} GB are more than a .glb file can hold; save as .ply")
         with path.open("wb") as file:
-            file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(text) + self._size))
+            file.write(struct.pack("<4sII", b"glTF", 2, length))
             file.write(struct.pack("<I4s", len(text), b"JSON") + text)
             file.write(struct.pack("<I4s", self._size, b"BIN\0"))
             for chunk in self._chunks:

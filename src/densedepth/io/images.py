@@ -23,7 +23,6 @@ IMAGE_SUFFIXES = frozenset(
 PLAUSIBLE_FOCAL_35MM = (6.0, 1200.0)
 """Millimetres, from fisheye to long telephoto. What lies outside is a maker's placeholder."""
 
-
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -69,7 +68,18 @@ def read_image(source: ImageLike, at_least: tuple[int, int] | None = None) -> ND
 
 
 def read_photo(source: ImageLike, at_least: tuple[int, int] | None = None) -> Photo:
-    """Like `read_image`, with the camera that the EXIF focal length tells. Same arguments and errors."""
+    """Read a picture as upright RGB, with the camera that its EXIF focal length tells.
+
+    Args:
+        source: see `read_image`; a `Photo` comes back as it is.
+        at_least: see `read_image`.
+
+    Returns:
+        The photo. Arrays have no camera, and neither have files without a plausible 35mm-equivalent focal length.
+
+    Raises:
+        ImageError: see `read_image`.
+    """
     if isinstance(source, Photo):
         return source
     if isinstance(source, np.ndarray):

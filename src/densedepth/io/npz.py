@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from densedepth.errors import DepthFileError
 from densedepth.io import metadata
 from densedepth.io.opening import MAX_MEGAPIXELS
+from densedepth.io.units import metres
 from densedepth.types import DepthMap
 
 
@@ -39,9 +40,9 @@ def read(path: Path, metres_per_unit: float | None) -> DepthMap:
     texts = {name: str(array) for name, array in arrays.items() if array.dtype.kind == "U"}
     depth_m, uncertainty_m = arrays["depth_m"], arrays.get("uncertainty_m")
     if metres_per_unit is not None:
-        depth_m = (depth_m * np.float64(metres_per_unit)).astype(np.float32)
+        depth_m = metres(depth_m, metres_per_unit)
         if uncertainty_m is not None:
-            uncertainty_m = (uncertainty_m * np.float64(metres_per_unit)).astype(np.float32)
+            uncertainty_m = metres(uncertainty_m, metres_per_unit)
     valid = arrays["valid"] if "valid" in arrays else np.isfinite(depth_m) & (depth_m > 0)
     return DepthMap(depth_m, valid, uncertainty_m=uncertainty_m, **metadata.from_text(texts))
 

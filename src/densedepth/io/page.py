@@ -39,9 +39,8 @@ svg text{font:11px system-ui,"DejaVu Sans",sans-serif;fill:var(--soft)}
 .near{fill:var(--near)}.far{fill:var(--far)}.share{fill:var(--bar)}
 .error,.bias{fill:none;stroke-width:2.5;stroke-linejoin:round}.error{stroke:var(--far)}.bias{stroke:var(--near)}
 .key-error{color:var(--far)}.key-bias{color:var(--near)}
-.legend span{margin-right:28px;white-space:nowrap}
+.legend span{display:inline-block;margin-right:28px;white-space:nowrap}
 .bar{width:130px;height:11px;vertical-align:-1px;image-rendering:pixelated}
-.legend span{display:inline-block}
 .panels{display:grid;grid-template-columns:repeat(4,1fr);gap:4px 6px}
 .panels b{font-size:13px;color:var(--soft)}.panels img{width:100%;display:block;border-radius:3px}
 .panels p{grid-column:1/-1;margin:10px 0 0;font-size:13px}

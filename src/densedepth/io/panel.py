@@ -16,11 +16,19 @@ _TICKS = 5
 def side_by_side(depth: DepthMap, max_side: int = MAX_SIDE, cmap: str = DEFAULT_CMAP) -> Image.Image:
     """Draw photo | coloured depth above a legend bar from near to far in metres.
 
-    It is made for looking at, so each of the two is at most `max_side` pixels long, and tiny maps are
-    enlarged; the full resolution is in the depth file. Without a photo the depth stands alone.
+    It is made for looking at, so big maps are made smaller and tiny ones larger; the full resolution is in the depth
+    file. Without a photo the depth stands alone.
+
+    Args:
+        depth: the map, with or without its photo.
+        max_side: pixels that the longer side of each of the two has at most.
+        cmap: name of any map of the `cmap` package.
 
     Returns:
         RGB picture.
+
+    Raises:
+        ValueError: `cmap` names no colour map.
     """
     scale = min(1.0, max_side / max(depth.width, depth.height))
     scale = max(scale, MIN_SIDE / max(depth.width, depth.height))

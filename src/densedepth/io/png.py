@@ -15,12 +15,11 @@ from PIL.PngImagePlugin import PngInfo
 from densedepth.errors import DepthFileError
 from densedepth.io import metadata
 from densedepth.io.opening import open_picture
+from densedepth.io.units import MAX_MM, METRES_PER_MM, metres, millimetres
 from densedepth.types import DepthMap
 
 PREFIX = "densedepth."
-METRES_PER_MM = 0.001
-STRIP = 256
-"""Rows that are converted at a time."""
+_ROWS_AT_ONCE = 256
 
 
 def write(depth: DepthMap, path: Path) -> None:
@@ -31,18 +30,17 @@ def write(depth: DepthMap, path: Path) -> None:
     """
     units = np.empty(depth.depth_m.shape, np.uint16)
     # In strips: a big picture in float64 would take more memory than all else.
-    for top in range(0, depth.height, STRIP):
-        strip = slice(top, top + STRIP)
-        # float64: the product in float32 would add an error of its own to the half millimetre of rounding.
-        millimetres = np.rint(np.multiply(depth.depth_m[strip], 1000.0, dtype=np.float64))
-        if millimetres.max() > 65535:
+    for top in range(0, depth.height, _ROWS_AT_ONCE):
+        strip = slice(top, top + _ROWS_AT_ONCE)
+        depth_mm = millimetres(depth.depth_m[strip])
+        if depth_mm.max() > MAX_MM:
             raise DepthFileError(
                 f"a depth of {depth.depth_m.max():.3f} m does not fit a 16-bit PNG in millimetres, which ends at "
                 "65.535 m; save as .npz or .tiff"
             )
-        if np.any(depth.valid[strip] & (millimetres == 0)):
+        if np.any(depth.valid[strip] & (depth_mm == 0)):
             raise DepthFileError("a depth under 0.5 mm would be 0 (no depth) in a 16-bit PNG; save as .npz or .tiff")
-        units[strip] = millimetres
+        units[strip] = depth_mm
     info = PngInfo()
     for key, text in {"unit": "mm", **metadata.to_text(depth)}.items():
         info.add_text(PREFIX + key, text)
@@ -65,4 +63,4 @@ def read(path: Path, metres_per_unit: float | None) -> DepthMap:
         texts = {key: str(text) for key, text in picture.info.items() if isinstance(key, str)}
         ours = {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}
     scale = METRES_PER_MM if metres_per_unit is None else metres_per_unit
-    return DepthMap((units * np.float64(scale)).astype(np.float32), **metadata.from_text(ours))
+    return DepthMap(metres(units, scale), **metadata.from_text(ours))

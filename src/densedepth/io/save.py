@@ -43,6 +43,11 @@ def save_depth(depth: DepthMap, path: str | PathLike[str], *, overwrite: bool = 
     `.ply`: point cloud without flying pixels, see `save_points`. `.glb`: textured mesh, see `save_mesh`; `.ply` and
     `.glb` need `depth.camera`.
 
+    Args:
+        depth: what to write.
+        path: where to; missing folders are made.
+        overwrite: replace a file that exists.
+
     Returns:
         The path written.
 
@@ -75,7 +80,8 @@ def save_points(
         The path written.
 
     Raises:
-        DepthFileError: no camera, no point, another suffix, or the file exists or cannot be written.
+        DepthFileError: no camera, no point (.glb; a .ply may be empty), another suffix, or the file exists or cannot be
+            written.
     """
     path = Path(path)
     write = _writer(path, POINT_WRITERS, "point cloud")
@@ -143,6 +149,9 @@ def load_depth(path: str | PathLike[str], *, metres_per_unit: float | None = Non
     Args:
         path: the file.
         metres_per_unit: metres per stored number, instead of what the file says or the format implies.
+
+    Returns:
+        The depth, with camera and model where the file says them.
 
     Raises:
         DepthFileError: missing, damaged, unknown suffix, or an 8-bit PNG without `metres_per_unit`.

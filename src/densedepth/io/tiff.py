@@ -14,6 +14,7 @@ from PIL import Image, TiffImagePlugin
 from densedepth.errors import DepthFileError
 from densedepth.io import metadata
 from densedepth.io.opening import open_picture
+from densedepth.io.units import METRES_PER_MM, metres
 from densedepth.types import DepthMap
 
 
@@ -33,9 +34,9 @@ def read(path: Path, metres_per_unit: float | None) -> DepthMap:
         values = np.asarray(picture)
         tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
         texts = _description(str(tags.get(TiffImagePlugin.IMAGEDESCRIPTION, "")))
-    scale = metres_per_unit or (1.0 if mode.startswith("F") else 0.001)
-    depth_m = values if scale == 1.0 else values * np.float64(scale)
-    return DepthMap(depth_m.astype(np.float32), **metadata.from_text(texts))
+    if metres_per_unit is None:
+        metres_per_unit = 1.0 if mode.startswith("F") else METRES_PER_MM
+    return DepthMap(metres(values, metres_per_unit), **metadata.from_text(texts))
 
 
 def _description(text: str) -> dict[str, str]:

@@ -24,10 +24,18 @@ MAX_INPUT_SIDE = 8192
 """Photos are brought to the size of the training images: a card cannot ask for all the memory there is."""
 MAX_DEPTH_M = 1e6
 
+SHOWN_METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10")
+PROTOCOL_KEYS = ("protocol", "crop", "cap_m", "alignment", "tta", "images")
+"""What people are shown of the results on a card: `shown_metrics`, and how they were measured."""
+
 
 @dataclass(frozen=True)
 class InputCamera:
-    """The camera the network was trained for: image size and focal length, all in pixels."""
+    """The camera the network was trained for: image size and focal length, all in pixels.
+
+    Raises:
+        ValueError: a number that is not positive and finite, or sides that are not whole or more than 8192.
+    """
 
     width: int
     height: int
@@ -61,6 +69,9 @@ class Card:
         license, encoder, decoder_width, training_data, created_with: for people to read.
         metrics: results of evaluations, each with its data set and protocol.
         extra: keys of newer versions of this package, kept as they are.
+
+    Raises:
+        ValueError: a range that is none or beyond 1000 km, texts that are none, or metrics that are no list of objects.
     """
 
     name: str
@@ -120,6 +131,9 @@ class Card:
 def read_card(path: str | PathLike[str]) -> Card:
     """Read the card of a bundle without loading the network.
 
+    Args:
+        path: the bundle, .onnx or .xml.
+
     Raises:
         NoBundleError: an ONNX file without a card.
         BundleError: missing, damaged, no ONNX file, with weights in other files, or with a card we cannot read.
@@ -145,3 +159,11 @@ def read_card(path: str | PathLike[str]) -> Card:
         return Card.from_json(text)
     except ValueError as cause:
         raise BundleError(f"{path}: unusable card: {cause}") from cause
+
+
+def shown_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """The means over images as most papers report them; results without them show what they have pooled."""
+    numbers = result.get("per_image") or result.get("pooled")
+    if not isinstance(numbers, dict):
+        return {}
+    return {key: float(numbers[key]) for key in SHOWN_METRICS if isinstance(numbers.get(key), int | float)}

@@ -65,11 +65,26 @@ class DepthEstimator:
 
         Returns:
             float32 (N, H, W) metres.
+
+        Raises:
+            ValueError, BundleError: see `run`.
         """
         return self.run(images, tta=tta).depth_m
 
     def run(self, images: NDArray[np.uint8], *, tta: bool = False) -> Prediction:
-        """Like `infer`, with the expected error of the depth where the network says it."""
+        """Like `infer`, with the expected error of the depth where the network says it.
+
+        Args:
+            images: uint8 (N, H, W, 3) RGB, sides at least 32.
+            tta: average with the mirrored prediction of the mirrored image.
+
+        Returns:
+            float32 (N, H, W) metres each.
+
+        Raises:
+            ValueError: images of another shape or dtype.
+            BundleError: the network failed, or its answer cannot be a depth.
+        """
         if tta:
             depth_m, uncertainty_m = self._ask(np.concatenate([images, images[:, :, ::-1]]))
             return Prediction(
@@ -114,6 +129,7 @@ class DepthEstimator:
 
         Raises:
             ImageError: the photo cannot be read, or the camera does not fit it.
+            BundleError: the network failed, or its answer cannot be a depth.
             ValueError: `tiles` or `upsample` is none of these.
         """
         photo = read_photo(image)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densedepth.errors import BundleError
+from densedepth.io.opening import one_line
 from densedepth.runtime.card import Card
 from densedepth.runtime.devices import Runner
 
@@ -80,7 +81,8 @@ class RunningNetwork:
         try:
             answers = self._runner.run(np.ascontiguousarray(images), self._names)
         except Exception as cause:  # every runtime raises its own, undocumented types
-            raise BundleError(f"{self.label}: the network failed on images of shape {images.shape}") from cause
+            why = one_line(cause)
+            raise BundleError(f"{self.label}: the network failed on images of shape {images.shape} ({why})") from cause
         for name, answer in zip(self._names, answers, strict=True):
             if answer.shape != images.shape[:3]:
                 raise BundleError(f"{self.label}: {name} of shape {answer.shape} for images of shape {images.shape}")

@@ -11,17 +11,14 @@ from typing import Any
 import yaml
 
 from densedepth.errors import DenseDepthError
-from densedepth.runtime.card import Card, read_card
+from densedepth.runtime.card import PROTOCOL_KEYS, SHOWN_METRICS, Card, read_card, shown_metrics
 from densedepth.runtime.hub import CHECKSUMS, PREFIX, answer_of, short
 
 BUNDLE = "model.onnx"
 """Name of the bundle in a repository: always the same, so that a new one takes the place of the old one."""
 
-SHOWN_METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10")
-PROTOCOL = ("protocol", "crop", "cap_m", "alignment", "tta", "images")
-
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
-#: Licences of the hub that people write in other ways than it does; every other text is shown, but not as a tag.
+#: Licences by the names that the hub has for them; to it, all others are "other", and stand in the text.
 _LICENCES = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
 
 
@@ -160,7 +157,7 @@ def _front_matter(card: Card) -> dict[str, Any]:
     if values.get("license") == "other":
         values["license_name"] = "see-model-card"
     values["tags"] = ["depth-estimation", "monocular-depth", "metric-depth", "densedepth", "onnx"]
-    results = [_result(result) for result in card.metrics if _numbers(result)]
+    results = [_result(result) for result in card.metrics if shown_metrics(result)]
     if results:
         values["model-index"] = [{"name": card.name, "results": results}]
     return values
@@ -168,34 +165,28 @@ def _front_matter(card: Card) -> dict[str, Any]:
 
 def _result(result: dict[str, Any]) -> dict[str, Any]:
     dataset = str(result.get("dataset", "unknown"))
-    protocol = ", ".join(f"{key} {result[key]}" for key in PROTOCOL if key in result)
+    protocol = ", ".join(f"{key} {result[key]}" for key in PROTOCOL_KEYS if key in result)
     return {
         "task": {"type": "depth-estimation", "name": "Monocular depth"},
         "dataset": {"type": re.sub(r"[^\w.-]+", "-", dataset), "name": f"{dataset} ({protocol})"},
-        "metrics": [{"type": key, "name": key, "value": round(value, 4)} for key, value in _numbers(result).items()],
+        "metrics": [
+            {"type": key, "name": key, "value": round(value, 4)} for key, value in shown_metrics(result).items()
+        ],
     }
 
 
 def _measured(metrics: list[dict[str, Any]]) -> str:
-    results = [result for result in metrics if _numbers(result)]
+    results = [result for result in metrics if shown_metrics(result)]
     if not results:
         return "Not measured."
-    head = f"| data | {' | '.join(PROTOCOL)} | {' | '.join(SHOWN_METRICS)} |"
-    lines = [head, "|" + "---|" * (1 + len(PROTOCOL) + len(SHOWN_METRICS))]
+    head = f"| data | {' | '.join(PROTOCOL_KEYS)} | {' | '.join(SHOWN_METRICS)} |"
+    lines = [head, "|" + "---|" * (1 + len(PROTOCOL_KEYS) + len(SHOWN_METRICS))]
     for result in results:
-        numbers = _numbers(result)
-        cells = [result.get(key, "") for key in ("dataset", *PROTOCOL)]
+        numbers = shown_metrics(result)
+        cells = [result.get(key, "") for key in ("dataset", *PROTOCOL_KEYS)]
         cells += [f"{numbers[key]:.3f}" if key in numbers else "" for key in SHOWN_METRICS]
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(["Means over images; `densedepth evaluate` makes them.", "", *lines])
-
-
-def _numbers(result: dict[str, Any]) -> dict[str, float]:
-    """The means over images as most papers report them; results without them show what they have pooled."""
-    numbers = result.get("per_image") or result.get("pooled")
-    if not isinstance(numbers, dict):
-        return {}
-    return {key: float(numbers[key]) for key in SHOWN_METRICS if isinstance(numbers.get(key), int | float)}
 
 
 def _cell(value: object) -> str:

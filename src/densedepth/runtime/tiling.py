@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from densedepth.runtime.upsampling import enlarged
+from densedepth.runtime.upsampling import Field, enlarged
 
-Field = NDArray[np.float32]
 Tiles = int | Literal["auto"]
 """How many times as fine as at its own scale the network sees a photo; 1 is without tiles."""
 
-MOST = 8
-MOST_AUTO = 4
+MAX_FACTOR = 8
+MAX_AUTO_FACTOR = 4
 """Tiles that see less than a quarter of the photo's width know little about what they look at."""
 
 OVERLAP = 0.5
@@ -32,7 +31,7 @@ OVERLAP = 0.5
 CELLS = 8
 """The smooth part of a distance has so many cells along the longer side of a tile."""
 
-MOST_STRAY = 0.5
+MAX_STRAY = 0.5
 """Log depth: one cell can ask for no more than this after the median, where tile and guide see different things."""
 
 
@@ -47,7 +46,7 @@ def tile_factor(tiles: Tiles, size: tuple[int, int], working: tuple[int, int]) -
     """How many times as fine the network shall see a photo; 1 is without tiles.
 
     Args:
-        tiles: a whole number, or "auto": as fine as the photo is, up to `MOST_AUTO`.
+        tiles: a whole number, or "auto": as fine as the photo is, up to `MAX_AUTO_FACTOR`.
         size: (width, height) of the photo.
         working: (width, height) at which the network sees the whole of it.
 
@@ -55,9 +54,9 @@ def tile_factor(tiles: Tiles, size: tuple[int, int], working: tuple[int, int]) -
         ValueError: another word or number.
     """
     if tiles == "auto":
-        return max(1, min(MOST_AUTO, round(math.hypot(*size) / math.hypot(*working))))
-    if not isinstance(tiles, int) or not 1 <= tiles <= MOST:
-        raise ValueError(f"tiles must be auto or a whole number from 1 to {MOST}, got {tiles!r}")
+        return max(1, min(MAX_AUTO_FACTOR, round(math.hypot(*size) / math.hypot(*working))))
+    if not isinstance(tiles, int) or not 1 <= tiles <= MAX_FACTOR:
+        raise ValueError(f"tiles must be auto or a whole number from 1 to {MAX_FACTOR}, got {tiles!r}")
     return tiles
 
 
@@ -111,7 +110,7 @@ def _smooth_part(distance: Field) -> Field:
     """The median of a field and its low frequencies."""
     h, w = distance.shape
     median = np.float32(np.median(distance))
-    stray = np.clip(distance - median, -MOST_STRAY, MOST_STRAY)
+    stray = np.clip(distance - median, -MAX_STRAY, MAX_STRAY)
     cells = max(1, round(CELLS * w / max(h, w))), max(1, round(CELLS * h / max(h, w)))
     means = Image.fromarray(stray).resize(cells, Image.Resampling.BOX)
     return median + np.asarray(means.resize((w, h), Image.Resampling.BICUBIC))

@@ -30,6 +30,9 @@ def load(model: str | Path = "nyu", *, device: str = AUTO, threads: int | None =
             works, which `estimator.device` then names, with a warning where one did not.
         threads: cores used for one prediction; None lets the runtime decide.
 
+    Returns:
+        The estimator; several threads may use it at the same time.
+
     Raises:
         BundleError: no such model, a damaged bundle, or a checkpoint without the train extra installed.
         DeviceError: the device is unknown, not installed, or does not start.

@@ -14,6 +14,7 @@ from PIL import Image
 
 from densedepth.runtime.estimator import DepthEstimator
 from densedepth.runtime.geometry import assumed_camera, depth_scale, working_size
+from densedepth.runtime.upsampling import enlarged, shrunk
 from densedepth.runtime.video.opening import open_video
 from densedepth.runtime.video.reading import moving_stream, upright_rgb
 from densedepth.runtime.video.smoothing import TemporalFilter
@@ -30,7 +31,8 @@ class ClipEstimator:
     """Predicts frames of one size, at the resolution that the network sees: the rest is enlarging.
 
     Attributes:
-        camera: of the full frame.
+        width, height: of a full frame, in pixels.
+        camera: of a full frame.
         camera_source: "given" or "assumed".
         filter: the filter over time.
     """
@@ -67,13 +69,11 @@ class ClipEstimator:
 
     def enlarged(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """A small map at the size of the frame, float32 (height, width)."""
-        full = Image.fromarray(depth_m).resize((self.width, self.height), Image.Resampling.BILINEAR)
-        return np.array(full, dtype=np.float32)
+        return enlarged(depth_m, (self.width, self.height))
 
     def _predicted(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         # The same resizing as for a photo, done here so that the filter sees what the network sees.
-        picture = Image.fromarray(image).resize(self._size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-        small = np.asarray(picture)
+        small = shrunk(image, self._size, Image.Resampling.BICUBIC)
         return small, self.estimator.predict(small, camera=self._small_camera).depth_m
 
 

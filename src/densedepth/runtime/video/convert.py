@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,26 +146,33 @@ def _convert(
         return result.interrupted
 
     rate = reader.rate / reader.every
+    depths = None
+    with ExitStack() as files:
+        if depth_out is not None:
+            place = files.enter_context(_replacing(depth_out))
+            origin = _origin(frames, reader)
+            depths = DepthVideoWriter(place, reader.width, reader.height, reader.time_base, rate, origin)
+            files.callback(depths.container.close)
+        place = files.enter_context(_replacing(out))
+        video = VideoWriter(place, painter.width, painter.height, reader.time_base, rate, reader.sound)
+        files.callback(video.container.close)
+        in_a_row(reader, work, write, stopping)
+        if result.frames == 0:
+            raise VideoError(f"{reader.label}: stopped before the first frame was written")
+        if depths is not None:
+            depths.close()
+        video.close()
+    result.remarks = _remarks(reader, painter, video, depths)
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """As `densedepth.io.replacing`; what goes wrong inside is said of the file."""
     try:
-        with ExitStack() as files:
-            place = files.enter_context(replacing(out))
-            video = VideoWriter(place, painter.width, painter.height, reader.time_base, rate, reader.sound)
-            files.callback(video.container.close)
-            depths = None
-            if depth_out is not None:
-                place = files.enter_context(replacing(depth_out))
-                origin = _origin(frames, reader)
-                depths = DepthVideoWriter(place, reader.width, reader.height, reader.time_base, rate, origin)
-                files.callback(depths.container.close)
-            in_a_row(reader, work, write, stopping)
-            if result.frames == 0:
-                raise VideoError(f"{reader.label}: stopped before the first frame was written")
-            video.close()
-            if depths is not None:
-                depths.close()
+        with replacing(out) as place:
+            yield place
     except (av.FFmpegError, OSError) as cause:
         raise VideoError(f"{out}: cannot be written ({cause.strerror or cause})") from cause
-    result.remarks = _remarks(reader, painter, video, depths)
 
 
 def _origin(frames: ClipEstimator, reader: VideoReader) -> dict[str, str]:

@@ -13,18 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densedepth.io import metadata
+from densedepth.io.units import MAX_MM, METRES_PER_MM, metres, millimetres
 from densedepth.runtime.video.opening import VideoError, open_video
 from densedepth.runtime.video.writing import opened_for_writing
 from densedepth.types import DepthMap
 
-DEPTH_SUFFIX = ".mkv"
-
 UNIT_KEY, UNIT = "DEPTH_UNIT", "millimetre"
 ORIGIN_KEY = "DENSEDEPTH"
 """Tags of the file: the unit for people and other programs; model and camera as JSON."""
-
-MAX_MM = 65535
-_METRES_PER_MM = 0.001
 
 
 class DepthFrame(NamedTuple):
@@ -56,12 +52,11 @@ class DepthVideoWriter:
 
     def write(self, depth_m: NDArray[np.float32], pts: int) -> None:
         """Add a map, float32 (height, width) metres, at `pts` ticks, rounded to the nearest millimetre."""
-        # float64: the product in float32 would add an error of its own to the half millimetre of rounding.
-        millimetres = np.rint(np.multiply(depth_m, 1000.0, dtype=np.float64))
-        if millimetres.max() > MAX_MM:
+        depth_mm = millimetres(depth_m)
+        if depth_mm.max() > MAX_MM:
             self.too_far += 1
-            millimetres[millimetres > MAX_MM] = 0
-        frame = av.VideoFrame.from_ndarray(millimetres.astype(np.uint16), format="gray16le")
+            depth_mm[depth_mm > MAX_MM] = 0
+        frame = av.VideoFrame.from_ndarray(depth_mm.astype(np.uint16), format="gray16le")
         frame.pts, frame.time_base = pts, self._time_base
         self.container.mux(self._stream.encode(frame))
 
@@ -74,10 +69,15 @@ class DepthVideoWriter:
 def read_depth_video(path: Path | str) -> Iterator[DepthFrame]:
     """The depth maps of a file that `densedepth video --depth-out` wrote, one at a time.
 
-    Frame i belongs to frame i of the picture; each value is what was written, in whole millimetres.
+    Args:
+        path: the .mkv file.
+
+    Returns:
+        An iterator, which opens the file when it is first asked. Frame i belongs to frame i of the picture; each value
+        is what was written, in whole millimetres.
 
     Raises:
-        VideoError: no such file, not a depth video of ours, or damaged on the way.
+        VideoError: no such file, not a depth video of ours, or damaged on the way. Raised while iterating.
     """
     path = Path(path)
     container = open_video(path)
@@ -95,11 +95,12 @@ def _frames(container: Any, path: Path) -> Iterator[DepthFrame]:
         )
     try:
         origin = metadata.from_text(json.loads(container.metadata.get(ORIGIN_KEY, "{}")))
-    except (ValueError, AttributeError) as cause:
+    except (ValueError, TypeError, AttributeError, RecursionError) as cause:
         raise VideoError(f"{path}: its tag {ORIGIN_KEY} is damaged ({cause}); get a whole copy") from cause
     try:
         for frame in container.decode(videos[0]):
-            depth_m = (frame.to_ndarray() * np.float64(_METRES_PER_MM)).astype(np.float32)
-            yield DepthFrame(frame.pts * Fraction(frame.time_base), DepthMap(depth_m, **origin))
-    except av.FFmpegError as cause:
-        raise VideoError(f"{path}: damaged ({cause.strerror}); get a whole copy") from cause
+            depth = DepthMap(metres(frame.to_ndarray(), METRES_PER_MM), **origin)
+            yield DepthFrame(frame.pts * Fraction(frame.time_base), depth)
+    except (av.FFmpegError, ValueError, TypeError) as cause:  # also a camera of another size, a frame without a time
+        why = getattr(cause, "strerror", None) or cause
+        raise VideoError(f"{path}: damaged ({why}); get a whole copy") from cause

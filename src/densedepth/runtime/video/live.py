@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,7 @@ from densedepth.runtime.video.reading import VideoFrame, VideoReader
 
 def live_pictures(
     device: str, estimator: DepthEstimator, options: ClipOptions | None = None
-) -> Iterator[NDArray[np.uint8]]:
+) -> Generator[NDArray[np.uint8], None, None]:
     """Pictures of a camera and its depth, drawn as by `convert_video`.
 
     Frames that come while another is predicted are dropped, so that the picture does not fall behind. A file in place
@@ -33,7 +32,7 @@ def live_pictures(
         options: see there; without `range_m` the colours span the range of the model.
 
     Returns:
-        uint8 (H, W, 3) RGB pictures, until the source ends or the caller closes the iterator.
+        uint8 (H, W, 3) RGB pictures, until the source ends or the caller closes the generator.
 
     Raises:
         VideoError: no such camera, or it stopped.
@@ -53,8 +52,6 @@ def live_pictures(
             for item in reader:
                 if isinstance(item, VideoFrame) and not (newest.put(item) if is_file else newest.replace(item)):
                     return
-        except av.FFmpegError as error:
-            reader.problem = str(error.strerror)
         finally:
             newest.close()
 

@@ -52,7 +52,6 @@ class VideoReader:
         width, height: of the frames that come out, in pixels.
         rate: images per second as the file says, exact; it may vary from frame to frame, `VideoFrame.pts` does not lie.
         time_base: seconds per tick.
-        frames: how many frames will come; None where the file does not say.
         sound: the audio streams.
         left_out: kinds of streams that are not read ("subtitle", "data", ...) and their number.
         damaged: packets that could not be decoded so far.
@@ -102,6 +101,7 @@ class VideoReader:
 
     @property
     def frames(self) -> int | None:
+        """How many frames will come, by the header; None where the file does not say."""
         known = self._stream.frames or (round(self.duration_s * self.rate) if self.duration_s else None)
         if known is None:
             return self.limit
@@ -115,6 +115,7 @@ class VideoReader:
         yield from self._items
 
     def close(self) -> None:
+        """Close the container."""
         self.container.close()
 
     def ticks(self, time_base: Fraction) -> int:
@@ -123,8 +124,7 @@ class VideoReader:
 
     def _read(self) -> Iterator[VideoFrame | Any]:
         given, seen, last, end_s = 0, 0, None, None
-        packets = self._packets()
-        for packet in packets:
+        for packet in self._packets():
             if packet.stream is not self._stream:
                 if packet.dts is None or packet.pts is None:
                     continue
