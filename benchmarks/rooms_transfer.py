@@ -12,23 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
-CONFIG = Path(__file__).parents[1] / "configs" / "transfer.yaml"
-METRICS = ("delta1", "abs_rel", "rmse", "log10")
+from transfer import CONFIG, METRICS, densedepth
+
 NYU_FRAMES, BATCH = 673, 8
-
-
-def densedepth(log: Path, *words: str | Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "densedepth", *map(str, words)]
-    with log.open("a") as file:
-        if subprocess.run(command, env=environment, stdout=file, stderr=file, check=False).returncode:
-            raise SystemExit(f"{' '.join(command)} failed: see {log}")
+"""Training frames that configs/transfer.yaml leaves of the 795, and how many a step takes."""
 
 
 def first_frames(rooms: Path, out: Path, count: int) -> Path:
@@ -47,23 +37,18 @@ def first_frames(rooms: Path, out: Path, count: int) -> Path:
 
 
 class Study:
+    """The runs of all arms and seeds, each in a folder of its own below OUT."""
+
     def __init__(self, args: argparse.Namespace) -> None:
         self.root, self.out = args.root, args.out
         height, width = args.size
-        self.common = [
-            "--config",
-            CONFIG,
-            "--data.height",
-            height,
-            "--data.width",
-            width,
-            "--precision",
-            args.precision,
-        ]
+        size = ["--data.height", height, "--data.width", width]
+        self.common = ["--config", CONFIG, *size, "--precision", args.precision]
         self.steps = args.epochs * (NYU_FRAMES // BATCH)
         self.rooms = {count: first_frames(args.rooms, args.out, count) for count in args.take}
 
     def train(self, name: str, seed: int, root: Path, steps: int, *words: str | Path) -> Path:
+        """The run folder of an arm, trained unless it is done."""
         run = self.out / f"{name}-{seed}"
         run.mkdir(parents=True, exist_ok=True)
         if not (run / "best" / "model.safetensors").exists() or not (run / "done").exists():
@@ -73,6 +58,7 @@ class Study:
         return run
 
     def measure(self, run: Path, held_out_by: Path) -> dict[str, float]:
+        """Metrics of ``run`` on the NYU frames that ``held_out_by`` held out."""
         result = run / "validation.json"
         if not result.exists():
             words = ["--model", run, "--validation-of", held_out_by, "--use-camera", "--threads", 1, "--json", result]
@@ -82,6 +68,7 @@ class Study:
         return values
 
     def seed(self, seed: int) -> dict[str, dict[str, float]]:
+        """Metrics of every arm with this seed."""
         plain = self.train("nyu", seed, self.root, self.steps)
         found = {"ImageNet, NYU": self.measure(plain, plain)}
         for count, rooms in self.rooms.items():

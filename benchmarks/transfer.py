@@ -22,7 +22,8 @@ ARMS = {"ImageNet": "true", "random": "false"}
 METRICS = ("delta1", "abs_rel", "rmse", "log10")
 
 
-def densedepth(log: Path, *words: str | Path) -> None:
+def densedepth(log: Path, *words: object) -> None:
+    """Run a command, its output going to the end of ``log``; ends the program when it fails."""
     # One thread each: runs that share the cores must not wait for each other.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "densedepth", *map(str, words)]
@@ -32,6 +33,7 @@ def densedepth(log: Path, *words: str | Path) -> None:
 
 
 def measured(root: Path, out: Path, arm: str, seed: int, epochs: int) -> dict[str, float]:
+    """Metrics of a run, trained and measured unless it is done."""
     run = out / f"{arm}-{seed}"
     result = run / "validation.json"
     run.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from densedepth.data import AugmentConfig, Frame, augment, whole
-from densedepth.data.augment import PERMUTATIONS, Pair, View, draw_view, generator, recolour
-from densedepth.data.view import Window
+from densedepth.data.augment import PERMUTATIONS, draw_view, generator, recolour
+from densedepth.data.view import Pair, View, Window
 from densedepth.types import Camera
 
 HEIGHT, WIDTH = 120, 160

@@ -164,6 +164,18 @@ def test_splits_by_lists(tmp_path: Path) -> None:
         Folder(root, "train", **MM)
 
 
+@pytest.mark.parametrize("name", ["train.txt", "assoc.txt"])
+def test_a_list_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
+    (frames(tmp_path, "1", "2") / name).write_bytes("1 caf\xe9.png 1 2.png\n".encode("latin-1"))
+    with pytest.raises(DataError, match=rf"{name}: cannot be read as text .*save it as UTF-8"):
+        Folder(tmp_path, **MM)
+
+
+def test_a_glob_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'rgb/\*\*x' is no glob|no photos found"):
+        Folder(frames(tmp_path, "1"), images="rgb/**x", depths="depth", **MM)
+
+
 def test_named_folders_and_globs(tmp_path: Path) -> None:
     for name in ("left/1", "left/2", "z/1", "z/2"):
         (photo if name.startswith("left") else depth)(tmp_path / f"{name}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -249,6 +250,15 @@ def test_selection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert frame.camera is not None
         assert (frame.camera.fx, frame.camera.fy, frame.camera.cx, frame.camera.cy) == (72.5, 73.5, 59.5, 17.5)
     assert capsys.readouterr().err == ""
+
+
+def test_depth_among_the_photos_of_the_selection_is_named(tmp_path: Path) -> None:
+    base = write_selection(tmp_path)
+    stray = sorted((base / "groundtruth_depth").iterdir())[0]
+    shutil.copy(stray, base / "image" / stray.name)
+    with pytest.raises(DataError) as caught:
+        open_dataset("kitti-depth", base, "test")
+    one_line(caught, "1 of 3 frames", "the first lacks a depth file of its own", base / "image")
 
 
 def test_tree_with_photos_of_raw(raw: Path, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ WHOLE = {"7.jpg": PHOTO, "7.depth.png": DEPTH, "7.json": ABOUT}
 
 def test_a_unit_that_is_not_told_can_be_given(tmp_path: Path) -> None:
     path = tar(tmp_path / "a.tar", {"7.jpg": PHOTO, "7.depth.png": DEPTH})
-    with pytest.raises(DataError, match=r"a\.tar, 7: depth in whole numbers of unknown unit; set metres_per_unit"):
+    with pytest.raises(DataError, match=r"a\.tar, 7: whole numbers \(uint16\) of unknown unit; set metres_per_unit"):
         Shards(path)[0]
     assert Shards(path, metres_per_unit=0.002)[0].depth_m.max() == pytest.approx(3)
     assert Shards(tar(tmp_path / "b.tar", WHOLE), metres_per_unit=0.002)[0].depth_m.max() == pytest.approx(1.5)

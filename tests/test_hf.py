@@ -62,6 +62,8 @@ def transformers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     known = {"some/metric": {"depth_estimation_type": "metric"}, "some/relative": {"model_type": "dpt"}}
 
     def network(name: str) -> Network:
+        if name == "some/damaged":
+            raise RuntimeError("Error while deserializing header\ninvalid JSON")  # as safetensors does
         if name not in known:
             raise OSError(f"{name} is not a local folder\nand is not a valid model identifier")
         return Network(**known[name])
@@ -135,6 +137,8 @@ def test_loading(transformers: ModuleType) -> None:
     assert load_hub("hf:some/metric").card.name == "hf:some/metric"
     with pytest.raises(BundleError, match=r"^hf:some/else: not a depth model .* is not a valid model identifier\)$"):
         load_hub("hf:some/else")
+    with pytest.raises(BundleError, match=r"not a depth model .*deserializing header invalid JSON\)$"):
+        load_hub("hf:some/damaged")
     with pytest.raises(BundleError, match="give a repository"):
         load_hub("hf:")
 

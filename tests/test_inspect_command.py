@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,15 @@ def test_layouts(tmp_path: Path, files: list[str], name: str) -> None:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"x")
     assert detect(tmp_path)[0] == name
+
+
+def test_a_strange_zip_beside_the_frames_is_no_layout(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "notes.zip", "w") as file:
+        file.writestr("a", "b")
+    data = bytearray((tmp_path / "notes.zip").read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 255  # the version that is needed to read it
+    (tmp_path / "notes.zip").write_bytes(data)
+    assert detect(tmp_path)[0] == "folder"
 
 
 def test_nyu(shared: Path, capsys: Capture) -> None:

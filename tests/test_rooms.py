@@ -253,6 +253,13 @@ def test_damaged_furniture_is_one_line(tmp_path: Path) -> None:
     write_furniture(tmp_path, PYRAMID, "width#2=wide\n")
     with pytest.raises(DataError, match="entry 2"):
         open_catalogue(tmp_path)
+    with zipfile.ZipFile(tmp_path / "Test.sh3f", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("PluginFurnitureCatalog.properties", "id=Test\n")
+    packed = bytearray((tmp_path / "Test.sh3f").read_bytes())
+    packed[63:67] = b"\xff\xff\xff\xff"  # behind the header of 30 bytes and the name of 33
+    (tmp_path / "Test.sh3f").write_bytes(packed)
+    with pytest.raises(DataError, match=r"not a furniture file.*Error -3"):
+        open_catalogue(tmp_path)
     (tmp_path / "Test.sh3f").write_bytes(b"no zip")
     with pytest.raises(DataError, match="not a furniture file"):
         open_catalogue(tmp_path)
@@ -297,6 +304,20 @@ def test_apt_fetches_without_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_wrong_options_are_usage_errors(options: list[str], tmp_path: Path) -> None:
     assert main(["data", "rooms", "--out", str(tmp_path / "out"), "--frames", "1", *options]) == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"no zip"])
+def test_without_furniture_nothing_is_begun(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings that name no furniture would refuse the next run, which has it."""
+    out, folder = tmp_path / "out", tmp_path / "furniture"
+    folder.mkdir()
+    if content is not None:
+        (folder / "a.sh3f").write_bytes(content)
+    assert main(["data", "rooms", "--out", str(out), "--frames", "1", "--assets", str(folder)]) == 1
+    assert str(folder) in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_photo_has_the_faults_but_not_more() -> None:

@@ -47,6 +47,9 @@ class DepthLoss(nn.Module):
             counts: what to divide sums by instead of :meth:`counts` of this batch. For a batch that is cut into equal
                 parts, over processes or one after the other, the mean of the parts' counts: then the mean of their
                 losses is the loss of the whole batch.
+
+        Raises:
+            ValueError: shapes differ, or are not (N, 1, H, W).
         """
         return self.per_image(prediction, target, valid, counts).mean()
 
@@ -57,7 +60,11 @@ class DepthLoss(nn.Module):
     def per_image(
         self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
     ) -> Tensor:
-        """(N,) loss; the depth and edge terms are means over the whole batch, as in the authors' program."""
+        """Loss of each image; the arguments are those of :meth:`forward`.
+
+        Returns:
+            (N,); the depth and edge terms are means over the whole batch, as in the authors' program.
+        """
         terms = self.terms(prediction, target, valid, counts)
         l_ssim = ((1 - terms["ssim"]) / 2).clamp(0, 1)
         return self.ssim_weight * l_ssim + self.edge_weight * terms["edges"] + self.depth_weight * terms["depth"]
@@ -65,7 +72,11 @@ class DepthLoss(nn.Module):
     def terms(
         self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """``ssim`` (N,), ``edges`` and ``depth`` (scalars), unweighted."""
+        """The three parts of the loss, unweighted; the arguments are those of :meth:`forward`.
+
+        Returns:
+            ``ssim`` (N,), the similarity itself, ``edges`` and ``depth`` (scalars).
+        """
         _check_shapes(prediction, target, valid)
         if valid is None:
             mask = None
@@ -110,7 +121,7 @@ class LogDepthLoss(nn.Module):
     def forward(
         self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, counts: Tensor | None = None
     ) -> Tensor:
-        """As :meth:`DepthLoss.forward`."""
+        """Mean loss over the batch; arguments and errors as of :meth:`DepthLoss.forward`, any size, all above 0."""
         _check_shapes(prediction, target, valid)
         if valid is None:
             valid = torch.ones_like(target, dtype=torch.bool)
@@ -130,8 +141,14 @@ class LogDepthLoss(nn.Module):
 def ssim(x: Tensor, y: Tensor, dynamic_range: float, mask: Tensor | None = None) -> Tensor:
     """Structural similarity per image, (N, 1, H, W) -> (N,), with k1 .01, k2 .03 (Wang et al. 2004).
 
-    Windows are 11x11 Gaussians of sigma 1.5, only where they fit completely. With a ``mask`` of 0 and 1 the window
-    weights are renormalised over the pixels it keeps, and each window counts by the weight it keeps.
+    Windows are 11x11 Gaussians of sigma 1.5, only where they fit completely.
+
+    Args:
+        x: (N, 1, H, W), H and W at least 11.
+        y: as ``x``.
+        dynamic_range: L, from the smallest to the largest value there can be.
+        mask: 0 or 1, as ``x``. The window weights are renormalised over the pixels it keeps, and each window counts by
+            the weight it keeps; an image without any is 1.
     """
     window = _gaussian_window(x)
     c1, c2 = (0.01 * dynamic_range) ** 2, (0.03 * dynamic_range) ** 2

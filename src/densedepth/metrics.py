@@ -30,6 +30,9 @@ def depth_metrics(prediction_m: np.ndarray, truth_m: np.ndarray) -> dict[str, fl
         prediction_m: predicted depth in metres, any shape, all > 0.
         truth_m: ground truth of the same shape, all > 0.
 
+    Returns:
+        Value by name, see `METRIC_NAMES` and the top of this file.
+
     Raises:
         ValueError: shapes differ, there are no pixels, or a value is not a positive number.
     """
@@ -45,7 +48,7 @@ class DepthMetrics:
         self._pixels: list[int] = []
 
     def update(self, prediction_m: np.ndarray, truth_m: np.ndarray) -> dict[str, float]:
-        """Add the valid pixels of one image; returns that image's metrics."""
+        """Add the valid pixels of one image; returns that image's metrics. All else as for `depth_metrics`."""
         moments = _moments(prediction_m, truth_m)
         values = _named(metrics_of_moments(moments))
         self._moments.append(moments)
@@ -64,12 +67,12 @@ class DepthMetrics:
         return np.array(self._pixels, dtype=np.float64)
 
     def per_image(self) -> dict[str, float]:
-        """Mean over images of each image's value."""
+        """Mean over images of each image's value. Raises ValueError before the first image."""
         self._require_images()
         return _named(metrics_of_moments(self.moments).mean(axis=0))
 
     def pooled(self) -> dict[str, float]:
-        """Over all pixels of all images at once."""
+        """Over all pixels of all images at once. Raises ValueError before the first image."""
         self._require_images()
         return _named(metrics_of_moments(self.pixels @ self.moments / self.pixels.sum()))
 

@@ -48,7 +48,16 @@ DATASETS: dict[str, str] = {
 
 
 def open_dataset(name: str, root: str | os.PathLike[str], split: str, **options: Any) -> DepthDataset:
-    """Open the data set ``name`` below ``root``; ``options`` are the keyword arguments of its reader.
+    """Open a data set by the name of its layout.
+
+    Args:
+        name: one of `DATASETS`.
+        root: folder, or file, of the data set.
+        split: part of it, such as "train" or "test".
+        options: keyword arguments of the layout's reader.
+
+    Returns:
+        The frames, none of them read yet.
 
     Raises:
         DataError: unknown name or option, or the folder is not in the layout that the name promises.

@@ -13,20 +13,7 @@ import numpy as np
 from PIL import Image
 
 from densedepth.data.base import Frame
-from densedepth.data.view import Fit, Pair, View, window_pixel
-
-__all__ = [
-    "AugmentConfig",
-    "Fit",
-    "Pair",
-    "View",
-    "augment",
-    "draw_view",
-    "generator",
-    "recolour",
-    "whole",
-    "window_pixel",
-]
+from densedepth.data.view import Fit, Pair, View
 
 #: The six orders of RGB; the authors' program draws one of them, identity included, when it swaps.
 PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
@@ -64,6 +51,7 @@ class AugmentConfig:
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """What draws for frame ``index`` in this epoch."""
     return np.random.default_rng((seed, epoch, index))
 
 
@@ -95,14 +83,17 @@ def augment(
         rng: makes all the draws.
         focal_px: focal length of the training camera at ``size``. Depth is scaled from the drawn view's focal
             length to it. None leaves depth unscaled (the paper).
-        fit: how a frame of another aspect ratio fills ``size``; see :func:`window_pixel`.
+        fit: how a frame of another aspect ratio fills ``size``; see :func:`densedepth.data.view.window_pixel`.
+
+    Returns:
+        Photo at ``size``, depth and mask at half of it.
     """
     view = draw_view(config, rng)
     return recolour(view.pair(frame, size, focal_px=focal_px, fit=fit), config, rng)
 
 
 def whole(frame: Frame, size: tuple[int, int], *, focal_px: float | None, fit: Fit = "crop") -> Pair:
-    """The largest window that ``fit`` allows, unchanged (validation)."""
+    """The largest window that ``fit`` allows, unchanged (validation); arguments and result as of :func:`augment`."""
     return View().pair(frame, size, focal_px=focal_px, fit=fit)
 
 

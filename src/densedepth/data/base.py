@@ -58,6 +58,9 @@ def checked_frame(
         source: what the message names: the file, and where it makes sense the line or the entry.
         valid: bool (H, W), the pixels that count; None takes those with a depth.
 
+    Returns:
+        The frame; its depth is 0 wherever it is not valid.
+
     Raises:
         DataError: wrong dtype or shape, photo and depth of different size, NaN, infinite or negative depth, or no
             pixel with a depth.
@@ -185,9 +188,18 @@ class InMemory:
 
 
 def split_by_scene(dataset: DepthDataset, fraction: float, seed: int) -> tuple[Subset, Subset]:
-    """Split into (rest, held out) so that no scene stands on both sides.
+    """Split so that no scene stands on both sides.
 
-    Scenes are drawn at random until the held-out part has at least ``fraction`` of the frames.
+    Args:
+        dataset: the frames to split.
+        fraction: scenes are held out, drawn at random, until they have at least this share of the frames.
+        seed: of the draw.
+
+    Returns:
+        (the rest, the held-out part), each in the order of ``dataset``.
+
+    Raises:
+        DataError: the fraction is not in [0, 1).
     """
     if not 0 <= fraction < 1:
         raise DataError(f"the validation fraction must be in [0, 1), got {fraction}")

@@ -24,6 +24,7 @@ from densedepth.data.readers.nyu_rows import CAMERA_COLUMNS, CAMERAS_FILE
 from densedepth.errors import DataError
 from densedepth.io import replacing, save_depth
 from densedepth.io.opening import one_line
+from densedepth.io.write import is_written
 from densedepth.types import Camera, DepthMap
 
 Part = Literal["train", "test"]
@@ -98,13 +99,13 @@ class FrameWriter:
         return stem.with_name(f"{stem.name}.{self.photos}"), stem.with_name(depth)
 
     def __call__(self, index: int) -> bool:
-        """Write frame ``index`` unless both its files are there: a file that is there is whole. Says whether it did.
+        """Write frame ``index`` unless both its files are there and not empty: those are whole. Says whether it did.
 
         Raises:
             DataError: a depth that does not fit 16-bit millimetres, or a file cannot be written.
         """
         photo, depth = self.files(self.places[index])
-        if photo.exists() and depth.exists():
+        if is_written(photo) and is_written(depth):
             return False
         frame = self.frames[index]
         try:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from densedepth.errors import BundleError, DeviceError, NoBundleError
 from densedepth.evaluation.alignment import Space
+from densedepth.io.opening import one_line
 from densedepth.runtime import DepthEstimator, load
 from densedepth.runtime.devices import AUTO
 from densedepth.runtime.hub import PREFIX
@@ -41,7 +42,6 @@ class HubEstimator:
     """
 
     takes_camera = False
-
     device = "torch"
 
     def __init__(self, model: Any, processor: Any, name: str) -> None:
@@ -120,7 +120,7 @@ def load_hub(model: str, *, threads: int | None = None) -> HubEstimator:
     try:
         processor = AutoImageProcessor.from_pretrained(name)
         network = AutoModelForDepthEstimation.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as cause:
-        why = " ".join(str(cause).split())[:300]
+    except Exception as cause:  # anything can come from the hub, its cache, or a damaged file
+        why = one_line(cause)[:300]
         raise BundleError(f"{model}: not a depth model that transformers can load ({why})") from cause
     return HubEstimator(network, processor, model)

@@ -116,7 +116,14 @@ _DEFAULTS = {
 
 
 def protocol_for(dataset: str, name: str | None = None) -> Protocol:
-    """The protocol ``name``, or the usual one of ``dataset``.
+    """Look up a protocol.
+
+    Args:
+        dataset: name of the layout, which has a usual protocol: NYU's and KITTI's own, "none" for all others.
+        name: of the protocol to take instead.
+
+    Returns:
+        One of `PROTOCOLS`.
 
     Raises:
         DataError: no such protocol.

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from densedepth.errors import DataError
+from densedepth.io.opening import one_line
 from densedepth.rooms.assets import cache_folder
 from densedepth.rooms.columns import Columns
 from densedepth.rooms.mesh import Mesh, load_mesh, save_mesh
@@ -137,8 +138,10 @@ def _read_listing(archive: Path) -> dict[str, Piece]:
     try:
         with zipfile.ZipFile(archive) as file:
             text = file.read(LISTING).decode("latin-1")
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise DataError(f"{archive}: not a furniture file of Sweet Home 3D ({error}); download it again") from None
+    except Exception as error:  # zipfile meets damaged files with errors of any kind
+        raise DataError(
+            f"{archive}: not a furniture file of Sweet Home 3D ({one_line(error)}); download it again"
+        ) from None
     entries: dict[str, dict[str, str]] = {}
     for match in re.finditer(r"^(\w+)#(\d+)=(.*?)\s*$", text, re.MULTILINE):
         entries.setdefault(match[2], {})[match[1]] = match[3]

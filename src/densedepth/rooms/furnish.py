@@ -248,7 +248,7 @@ class Furnisher:
         """Things that lie and stand about on the floor, most of them near walls."""
         for _ in range(int(self.rng.integers(low, high + 1))):
             role = self.one_of(["floor thing", "floor thing", "floor thing", "floor plant", "large toy", *extra])
-            item = self.own("carton", things.box_pile(self.rng)) if self.chance(0.12) else self.piece(role)
+            item = self.own("carton", things.carton(self.rng)) if self.chance(0.12) else self.piece(role)
             if self.chance(0.6):
                 self.against(item, tries=6)
             else:

@@ -36,7 +36,7 @@ def chest(f: Furnisher, things_role: str = "table thing") -> Item | None:
 
 def lay_rug(f: Furnisher, x: float, y: float, turn: float, width: float, depth: float) -> None:
     """Under everything: only its edges matter, so it is laid without asking, cut to the room."""
-    rug = f.own("rug", things.rug(f.rng, f.detail("rug"), width, depth))
+    rug = f.own("rug", things.rug(f.detail("rug"), width, depth))
     rug.position_m, rug.turn_rad = (x, y, 0.0), turn
     if f.plan.contains(rug.corners(), 0.02) and not any(item.role == "rug" for item in f.plan.items):
         f.plan.items.append(rug)

@@ -9,10 +9,6 @@ import numpy as np
 
 from densedepth.rooms import groups, things
 from densedepth.rooms.furnish import Furnisher
-from densedepth.rooms.mesh import Material
-
-#: Stands for the room's curtain cloth until its style is known.
-CURTAIN = Material("curtain")
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ def bathroom(f: Furnisher) -> None:
         f.clutter(basin, "bath thing", 1, 4)
         if basin.size_m[2] < 1.2:
             mirror = f.own("mirror", things.mirror(rng))
-            x, y = basin.to_room(np.array([[0, basin.size_m[1] / 2 - mirror.size_m[1] / 2 - 0.0]]))[0]
+            x, y = basin.to_room(np.array([[0, basin.size_m[1] / 2 - mirror.size_m[1] / 2]]))[0]
             f.place(mirror, x, y, rng.uniform(1.15, 1.3), basin.turn_rad)
     choice = rng.random()
     if choice < 0.45:
@@ -272,9 +268,9 @@ def storage(f: Furnisher) -> None:
     f.lamp_overhead()
     f.dress_walls(int(f.rng.integers(0, 3)))
     for _ in range(int(f.rng.integers(3, 9))):
-        box = f.against(f.own("carton", things.box_pile(f.rng)))
+        box = f.against(f.own("carton", things.carton(f.rng)))
         if box and f.chance(0.5):
-            f.on_top(box, f.own("carton", things.box_pile(f.rng)))
+            f.on_top(box, f.own("carton", things.carton(f.rng)))
     f.litter(4, 10)
 
 

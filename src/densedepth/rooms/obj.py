@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densedepth.errors import DataError
+from densedepth.io.opening import one_line
 from densedepth.rooms.mesh import Material, Mesh
 
 TEXTURE_SIDE = 256
@@ -31,8 +32,10 @@ def read_obj(archive: Path, path: str) -> Mesh:
         with zipfile.ZipFile(archive) as file:
             lines = file.read(path).decode("latin-1").replace("\\\n", " ").splitlines()
             return _parse(lines, file, posixpath.dirname(path))
-    except (KeyError, ValueError, IndexError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{archive}: the model {path} cannot be read ({error}); install the furniture again") from None
+    except Exception as error:  # zipfile and Pillow meet damaged files with errors of any kind
+        raise DataError(
+            f"{archive}: the model {path} cannot be read ({one_line(error)}); install the furniture again"
+        ) from None
 
 
 def _parse(lines: list[str], archive: zipfile.ZipFile, folder: str) -> Mesh:

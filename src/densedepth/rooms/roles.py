@@ -91,7 +91,6 @@ ROLES: dict[str, str] = {
     "kitchen wall 0": "0:upperCabinet 0:glassDoorCabinet 0:smallUpperCabinet 0:upperCabinet",
     "kitchen base B": "B:kitchenLowerCabinet B:kitchenDrawersCabinet B:kitchenSink B:kitchenSmallLowerCabinet",
     "kitchen wall B": "B:kitchenUpperCabinet B:kitchenSmallUpperCabinet B:kitchenGlassDoorCabinet",
-    "high cabinet": "0:highCabinet",
     "kitchen island": "B:kitchenIsland",
     "filing cabinet": "K:filing-cabinet B:sef-kasa",
     "office large": "S:water_cooler 0:whiteBoard",

@@ -81,17 +81,17 @@ def _outer(plan: Plan, wall: Wall) -> bool:
 def _dress_windows(furnisher: Furnisher) -> None:
     """Curtains beside the windows and radiators under them."""
     plan, rng = furnisher.plan, furnisher.rng
-    style_curtain = rng.random()
+    curtains = rng.random() < 0.55
     for wall in plan.walls:
         for opening in [opening for opening in wall.openings if opening.kind == "window"]:
             middle = (opening.left_m + opening.right_m) / 2
-            if style_curtain < 0.55:
+            if curtains:
                 full = opening.bottom_m < 0.5 or rng.random() < 0.6
                 bottom = 0.03 if full else opening.bottom_m - 0.15
                 height = min(opening.bottom_m + opening.height_m + 0.15, plan.height_m - 0.06) - bottom
                 wide = float(rng.uniform(0.16, 0.4)) * opening.width_m
                 for side in (-1, 1):
-                    made = things.curtain(rng, wide, height, kinds.CURTAIN)
+                    made = things.curtain(rng, wide, height)
                     along = middle + side * (opening.width_m / 2 + 0.14 - wide / 2)
                     _hang_at_window(furnisher, made, wall, along, bottom)
             if opening.bottom_m > 0.7 and rng.random() < 0.5:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densedepth.rooms.mesh import Mesh, face_normals
+from densedepth.rooms.shaders import LARGE
 from densedepth.rooms.textures import Texture
 
 VERTEX = np.dtype(
@@ -20,9 +21,6 @@ VERTEX = np.dtype(
         ("marks", np.float16, 4),
     ]
 )
-
-LARGE = 1000
-"""Texture layers from here on are in the large array."""
 
 
 @dataclass

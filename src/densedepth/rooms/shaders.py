@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 
 MAX_LIGHTS = 4
+LARGE = 1000
+"""Texture layers from here on are in the array of large textures."""
 
 
 def _disc(name: str, length: str, taps: int, power: float) -> str:
@@ -45,16 +47,19 @@ void main() {
 }
 """
 
-# marks: texture layer (0 none, 1.. small, 1000.. large), object, glow, unused
-ALBEDO = """
+# marks: texture layer (0 none, 1.. small, LARGE.. large), object, glow, unused
+ALBEDO = (
+    f"\n#define LARGE {LARGE}.0"
+    + """
 uniform sampler2DArray small;
 uniform sampler2DArray large;
 vec4 albedo(float layer, vec2 at) {
     if (layer < 0.5) return vec4(1.0);
-    if (layer < 999.5) return texture(small, vec3(at, layer - 1.0));
-    return texture(large, vec3(at, layer - 1000.0));
+    if (layer < LARGE - 0.5) return texture(small, vec3(at, layer - 1.0));
+    return texture(large, vec3(at, layer - LARGE));
 }
 """
+)
 
 SURFACE_FRAGMENT = (
     """#version 330

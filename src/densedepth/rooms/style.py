@@ -12,10 +12,11 @@ from densedepth.rooms import textures
 from densedepth.rooms.mesh import Material, Mesh
 from densedepth.rooms.palette import Color, fabric_color, hsv, wood_color
 from densedepth.rooms.scene import SceneBuilder
+from densedepth.rooms.things import CURTAIN
 
 Rng = np.random.Generator
 
-WET = {"kitchen", "bathroom", "laundry"}
+WET = {"kitchen", "bathroom"}
 WORK = {"office", "classroom", "library"}
 
 #: What parts of a model are made of, by the names their makers gave them.
@@ -32,7 +33,7 @@ WOODEN = {
 }
 SOMETIMES_WOODEN = {"chair", "bar stool", "pouf"}
 FITTED = {
-    *("kitchen base 0", "kitchen wall 0", "kitchen base B", "kitchen wall B", "kitchen island", "high cabinet"),
+    *("kitchen base 0", "kitchen wall 0", "kitchen base B", "kitchen wall B", "kitchen island"),
 }
 
 
@@ -57,7 +58,7 @@ class Style:
 
     def cloth(self, mesh: Mesh) -> Mesh:
         """Own things with the room's curtain cloth in place of its stand-in."""
-        if all(material.name != "curtain" for material in mesh.materials):
+        if all(material.name != CURTAIN for material in mesh.materials):
             return mesh
         return replace(mesh, materials=[self.curtain for _ in mesh.materials])
 
@@ -88,7 +89,7 @@ def sample_style(rng: Rng, kind: str) -> Style:
         outside_glow=float(rng.uniform(0.5, 1.8)),
         glow=float(rng.uniform(0.6, 2.0)),
         beyond_m=float(rng.uniform(1.2, 4.5)),
-        curtain=Material("curtain", (0.92, 0.92, 0.9) if sheer else fabric_color(rng), 0.0, detail="fabric"),
+        curtain=Material(CURTAIN, (0.92, 0.92, 0.9) if sheer else fabric_color(rng), 0.0, detail="fabric"),
         fronts=Material("fronts", white, 0.3, detail="blank")
         if rng.random() < 0.5
         else Material("fronts", wood_color(rng), 0.25, detail="wood"),

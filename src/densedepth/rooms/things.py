@@ -17,6 +17,9 @@ Rng = np.random.Generator
 Size = tuple[float, float, float]
 Made = tuple[Mesh, Size]
 
+#: Material that stands for the room's curtain cloth until its style is known.
+CURTAIN = "curtain"
+
 
 def wooden(rng: Rng) -> Material:
     """Wood or paint, as furniture fronts have."""
@@ -25,7 +28,7 @@ def wooden(rng: Rng) -> Material:
     return Material("paint", wall_color(rng), 0.15, detail="blank")
 
 
-def _open_shelves(rng: Rng, size: Size, boards: int, material: Material) -> list[Mesh]:
+def _open_shelves(size: Size, boards: int, material: Material) -> list[Mesh]:
     width, depth, height = size
     x, y, t = width / 2, depth / 2, 0.02
     parts = [
@@ -38,11 +41,11 @@ def _open_shelves(rng: Rng, size: Size, boards: int, material: Material) -> list
     return parts
 
 
-def bookshelf(rng: Rng) -> tuple[Mesh, Size]:
+def bookshelf(rng: Rng) -> Made:
     """Shelves, filled with books and a few other things."""
     size = (float(rng.uniform(0.5, 1.3)), float(rng.uniform(0.24, 0.36)), float(rng.uniform(0.8, 2.15)))
     boards = max(3, round(size[2] / rng.uniform(0.28, 0.42)))
-    parts = _open_shelves(rng, size, boards, wooden(rng))
+    parts = _open_shelves(size, boards, wooden(rng))
     levels = np.linspace(0.04, size[2] - 0.02, boards)
     fullness = rng.uniform(0.4, 1.0)
     for level, above in pairwise(levels):
@@ -79,7 +82,7 @@ def _row_of_books(rng: Rng, size: Size, bottom: float, room: float, fullness: fl
     return parts
 
 
-def wardrobe(rng: Rng) -> tuple[Mesh, Size]:
+def wardrobe(rng: Rng) -> Made:
     """A tall cupboard with two to five doors."""
     doors = int(rng.integers(2, 6))
     size = (doors * float(rng.uniform(0.4, 0.55)), float(rng.uniform(0.5, 0.62)), float(rng.uniform(1.8, 2.25)))
@@ -99,12 +102,12 @@ def wardrobe(rng: Rng) -> tuple[Mesh, Size]:
         )
         x = left + (0.05 if door % 2 else step - 0.05)
         parts.append(
-            block((x - 0.008, -depth / 2 - 0.0, height * 0.45), (x + 0.008, -depth / 2 + 0.006, height * 0.55), knob)
+            block((x - 0.008, -depth / 2, height * 0.45), (x + 0.008, -depth / 2 + 0.006, height * 0.55), knob)
         )
     return Mesh.joined(parts), size
 
 
-def drawers(rng: Rng) -> tuple[Mesh, Size]:
+def drawers(rng: Rng) -> Made:
     """A chest of drawers or a sideboard."""
     columns, rows = int(rng.integers(1, 4)), int(rng.integers(2, 5))
     size = (
@@ -136,7 +139,7 @@ def drawers(rng: Rng) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), size
 
 
-def floor_lamp(rng: Rng) -> tuple[Mesh, Size]:
+def floor_lamp(rng: Rng) -> Made:
     """A stand with a shade."""
     height, radius = float(rng.uniform(1.35, 1.75)), float(rng.uniform(0.14, 0.24))
     metal = Material("metal", hsv(0.1, rng.uniform(0, 0.3), rng.uniform(0.1, 0.8)), 0.6)
@@ -149,7 +152,7 @@ def floor_lamp(rng: Rng) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), (2 * radius, 2 * radius, height)
 
 
-def ceiling_disc(rng: Rng) -> tuple[Mesh, Size]:
+def ceiling_disc(rng: Rng) -> Made:
     """A flat lamp under the ceiling; it glows when the scene's lamp is lit."""
     radius, tall = float(rng.uniform(0.13, 0.26)), float(rng.uniform(0.05, 0.12))
     shade = Material("shade", (0.95, 0.94, 0.9), 0.2)
@@ -157,7 +160,7 @@ def ceiling_disc(rng: Rng) -> tuple[Mesh, Size]:
     return turned(profile, shade, 24), (2 * radius, 2 * radius, tall)
 
 
-def pendant(rng: Rng) -> tuple[Mesh, Size]:
+def pendant(rng: Rng) -> Made:
     """A shade on a cord."""
     radius, tall, cord = (float(rng.uniform(*limits)) for limits in ((0.14, 0.26), (0.14, 0.3), (0.3, 0.7)))
     shade = Material("shade", fabric_color(rng) if rng.random() < 0.5 else (0.92, 0.9, 0.85), 0.2)
@@ -169,7 +172,7 @@ def pendant(rng: Rng) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), (2 * radius, 2 * radius, tall + cord)
 
 
-def framed_picture(rng: Rng, detail: str) -> tuple[Mesh, Size]:
+def framed_picture(rng: Rng, detail: str) -> Made:
     """A picture in a frame, to hang on a wall."""
     width, height = float(rng.uniform(0.2, 1.1)), float(rng.uniform(0.25, 0.8))
     border = rng.uniform(0.01, 0.06)
@@ -193,7 +196,7 @@ def framed_picture(rng: Rng, detail: str) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), (width, 0.035, height)
 
 
-def mirror(rng: Rng) -> tuple[Mesh, Size]:
+def mirror(rng: Rng) -> Made:
     """Drawn as a grey, shiny board."""
     width, height = float(rng.uniform(0.4, 1.0)), float(rng.uniform(0.5, 1.0))
     frame = Material("frame", wood_color(rng) if rng.random() < 0.5 else (0.7, 0.7, 0.7), 0.3)
@@ -206,7 +209,8 @@ def mirror(rng: Rng) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), (width, 0.03, height)
 
 
-def rug(rng: Rng, detail: str, width: float, depth: float) -> tuple[Mesh, Size]:
+def rug(detail: str, width: float, depth: float) -> Made:
+    """A sheet that shows one texture from edge to edge."""
     material = Material("rug", (1, 1, 1), 0.0, detail=detail)
     x, y, z = width / 2, depth / 2, 0.008
     edge = Material("edge", (0.4, 0.37, 0.33), 0.0)
@@ -217,7 +221,7 @@ def rug(rng: Rng, detail: str, width: float, depth: float) -> tuple[Mesh, Size]:
     return Mesh.joined(parts), (width, depth, z)
 
 
-def curtain(rng: Rng, width: float, height: float, material: Material) -> tuple[Mesh, Size]:
+def curtain(rng: Rng, width: float, height: float) -> Made:
     """Cloth in folds."""
     depth = 0.09
     columns = max(12, int(width / 0.012))
@@ -229,10 +233,10 @@ def curtain(rng: Rng, width: float, height: float, material: Material) -> tuple[
     x = np.broadcast_to((u - 0.5) * width, (5, columns))
     y = wave[None, :] * depth / 2 * (0.6 + 0.4 * (1 - v))
     z = np.broadcast_to(v * height, (5, columns))
-    return grid(np.stack([x, y, z], axis=2), material), (width, depth, height)
+    return grid(np.stack([x, y, z], axis=2), Material(CURTAIN)), (width, depth, height)
 
 
-def wall_shelf(rng: Rng) -> tuple[Mesh, Size]:
+def wall_shelf(rng: Rng) -> Made:
     """A board on the wall with books."""
     size = (float(rng.uniform(0.5, 1.2)), 0.25, 0.32)
     board = block((-size[0] / 2, -size[1] / 2, 0), (size[0] / 2, size[1] / 2, 0.025), wooden(rng))
@@ -240,7 +244,7 @@ def wall_shelf(rng: Rng) -> tuple[Mesh, Size]:
     return Mesh.joined([board, *books]), size
 
 
-def stack_of_books(rng: Rng) -> tuple[Mesh, Size]:
+def stack_of_books(rng: Rng) -> Made:
     """Two to six books lying on each other."""
     parts, z = [], 0.0
     for _ in range(int(rng.integers(2, 7))):
@@ -255,7 +259,7 @@ def stack_of_books(rng: Rng) -> tuple[Mesh, Size]:
     return mesh, (float(extent[0]), float(extent[1]), float(z))
 
 
-def box_pile(rng: Rng) -> tuple[Mesh, Size]:
+def carton(rng: Rng) -> Made:
     """A plain carton."""
     size = (float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.15, 0.45)))
     color = (0.68, 0.53, 0.36) if rng.random() < 0.6 else fabric_color(rng)

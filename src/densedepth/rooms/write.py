@@ -53,14 +53,24 @@ class RoomWriter:
 
 
 def settings_of(frames: FurnishedRooms) -> dict[str, Any]:
-    """What the frames depend on: settings, and the very furniture."""
+    """What the frames depend on: settings, and the very furniture.
+
+    Raises:
+        DataError: there is no furniture, or it is damaged: that must not become a setting.
+    """
+    open_catalogue(frames.assets)
     furniture = {path.name: checksum(path) for path in sorted(frames.assets.glob("*.sh3f"))}
     settings = {"made_by": "densedepth data rooms", "seed": frames.seed, "furniture": furniture}
     return settings | frames.config.to_dict()
 
 
 def write_credits(root: Path, assets: Path) -> None:
-    """Name the makers and licences of all models that rooms are furnished with."""
+    """Write ``CREDITS.md``: the makers and licences of all models that rooms are furnished with.
+
+    Args:
+        root: folder of the data set.
+        assets: folder with the furniture.
+    """
     pieces = open_catalogue(assets).pieces
     used = sorted({key for role in ROLES for key in keys_of(role)} & set(pieces))
     lines = [

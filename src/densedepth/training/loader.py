@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from densedepth.data import DepthDataset, Frame, InMemory, Joined, open_dataset, split_by_scene
-from densedepth.data.augment import View, window_pixel
 from densedepth.data.base import read_frame
+from densedepth.data.view import View, window_pixel
 from densedepth.errors import DenseDepthError
 from densedepth.training.config import DataConfig
 from densedepth.training.memory import keep_freed_memory

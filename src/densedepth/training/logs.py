@@ -1,4 +1,4 @@
-"""Where the numbers of a run go: RUN/metrics.csv always, and Lightning's loggers by name."""
+"""Where the numbers and pictures of a run go: RUN/metrics.csv always, and Lightning's loggers by name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
 from densedepth.io.color import colorize
 from densedepth.metrics import METRIC_NAMES
+from densedepth.training.loader import Batch
 
 CSV = "metrics.csv"
 COLUMNS = (
@@ -78,6 +80,23 @@ def picture(image: np.ndarray, truth_m: np.ndarray, predicted_m: np.ndarray) -> 
     for place, depth_m in enumerate((truth_m, predicted_m), start=1):
         sheet.paste(colorize(depth_m, near_m, far_m), (place * width, 0))
     return sheet
+
+
+class Pictures:
+    """The first validation frames as pictures: photo, truth, prediction."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.drawn: list[Image.Image] = []
+
+    def look(self, batch: Batch, depth_m: Tensor) -> None:
+        """Draw frames of a batch until there are enough; ``depth_m`` is what the network says of them."""
+        for image, truth_m, predicted_m in zip(batch["image"], batch["depth_m"], depth_m, strict=True):
+            if len(self.drawn) == self.wanted:
+                return
+            self.drawn.append(
+                picture(image.permute(1, 2, 0).numpy(), truth_m[0].numpy(), predicted_m[0].float().numpy())
+            )
 
 
 def _logger(name: str, run: Path, step: int) -> Any:

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from densedepth.data import DepthDataset
-from densedepth.data.augment import Pair, View, draw_view, generator, recolour
+from densedepth.data.augment import draw_view, generator, recolour
 from densedepth.data.base import read_frame
+from densedepth.data.view import Pair, View
 from densedepth.training.config import DataConfig
 
 

@@ -46,7 +46,7 @@ class Recipe:
             ImageNet's.
         deliver: at the end write the bundle RUN/model.onnx, measure it on the validation frames, and write
             RUN/validation.json and RUN/report/.
-        fresh: begin anew even if the run folder holds a checkpoint; what it holds is deleted.
+        fresh: begin anew even if the run folder holds a checkpoint; its checkpoints, weights and metrics are deleted.
     """
 
     data: DataConfig
@@ -73,7 +73,7 @@ class Recipe:
         Raises:
             DenseDepthError: names the first key whose value makes no sense.
         """
-        optim, engine = self.optim, self.engine
+        data, optim, engine = self.data, self.optim, self.engine
         parts = engine.devices * engine.nodes * optim.accumulate
         for key, fine, wanted in (
             ("epochs", self.epochs >= 1, "at least 1"),
@@ -81,8 +81,13 @@ class Recipe:
             ("batch_size", self.batch_size == "auto" or self.batch_size >= 1, "at least 1, or auto"),
             ("seed", self.seed >= 0, "at least 0"),
             ("validate_every", self.validate_every >= 1, "at least 1"),
-            ("data.workers", self.data.workers >= 0, "at least 0"),
-            ("data.also", all(part.per_epoch >= 1 for part in self.data.also), "of per_epoch at least 1, each"),
+            ("data.height", data.height >= 32 and data.height % 32 == 0, "a multiple of 32"),
+            ("data.width", data.width >= 32 and data.width % 32 == 0, "a multiple of 32"),
+            ("data.workers", data.workers >= 0, "at least 0"),
+            ("data.also", all(part.per_epoch >= 1 for part in data.also), "of per_epoch at least 1, each"),
+            ("data.augment.max_zoom", data.augment.max_zoom >= 1, "at least 1"),
+            ("data.augment.rotation_deg", data.augment.rotation_deg >= 0, "at least 0"),
+            ("data.augment.colour", data.augment.colour >= 0, "at least 0"),
             ("optim.lr", optim.lr == "auto" or optim.lr > 0, "above 0, or auto"),
             ("optim.encoder_lr_factor", optim.encoder_lr_factor >= 0, "at least 0"),
             ("optim.freeze_encoder_epochs", optim.freeze_encoder_epochs >= 0, "at least 0"),

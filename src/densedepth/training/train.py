@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
 
 from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
@@ -22,8 +21,8 @@ from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.training.checkpoints import Checkpoints, Loaded, reported
 from densedepth.training.deliver import deliver
 from densedepth.training.guard import LossGuard, Reported
-from densedepth.training.loader import Batch, DepthData
-from densedepth.training.logs import CSV, RunLog, picture
+from densedepth.training.loader import DepthData
+from densedepth.training.logs import CSV, Pictures, RunLog
 from densedepth.training.parallel import build_fabric, compiles, end_others, launch, precision_of
 from densedepth.training.progress import Progress
 from densedepth.training.recipe import Recipe, takes_fields
@@ -272,19 +271,3 @@ class Run:
             warning=True,
         )
         raise SystemExit(128 + self.signals.known)
-
-
-class Pictures:
-    """The first validation frames as pictures: photo, truth, prediction."""
-
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
-        self.drawn: list[Any] = []
-
-    def look(self, batch: Batch, depth_m: Tensor) -> None:
-        for image, truth_m, predicted_m in zip(batch["image"], batch["depth_m"], depth_m, strict=True):
-            if len(self.drawn) == self.wanted:
-                return
-            self.drawn.append(
-                picture(image.permute(1, 2, 0).numpy(), truth_m[0].numpy(), predicted_m[0].float().numpy())
-            )

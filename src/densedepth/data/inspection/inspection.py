@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from densedepth.data.inspection.duplicates import Fingerprint, fingerprint
 from densedepth.data.inspection.findings import Finding, ranked
 from densedepth.data.inspection.layouts import FOLDER, detect, splits_of
 from densedepth.data.inspection.sources import FolderSource, Item, Pixels, ReaderSource, Source
-from densedepth.data.inspection.survey import Measured, Progress, in_threads, measure, read_or_finding
+from densedepth.data.inspection.survey import Measured, Progress, in_threads, measure, no_progress, read_or_finding
 from densedepth.data.readers.folder_index import FolderIndex, index_folder
 from densedepth.data.readers.pairing import DISPARITY_WORDS, words_of
 from densedepth.errors import DataError, DenseDepthError
@@ -105,10 +104,6 @@ class Inspection:
         return lines
 
 
-def _no_progress(items: Any, what: str) -> Any:
-    return items
-
-
 def inspect_dataset(
     root: Path,
     *,
@@ -116,7 +111,7 @@ def inspect_dataset(
     splits: Sequence[str] = (),
     sample: int = 300,
     seed: int = 0,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> Inspection:
     """Look at a data set. Broken files become findings.
 
@@ -129,6 +124,9 @@ def inspect_dataset(
         sample: frames whose pixels are looked at; 0 takes all.
         seed: of the sample.
         progress: wraps an iteration, with a word for its unit.
+
+    Returns:
+        What the data set is, and the findings, most severe first.
 
     Raises:
         DataError: nothing at ``root``, or an unknown layout.

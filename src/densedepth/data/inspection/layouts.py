@@ -42,7 +42,7 @@ def _zip_of_nyu(path: Path) -> str:
             with zipfile.ZipFile(each) as archive:
                 if any(name.endswith("nyu2_train.csv") for name in archive.namelist()):
                     return f"nyu2_train.csv inside {each.name}"
-        except (zipfile.BadZipFile, OSError):
+        except Exception:  # zipfile meets damaged directories with errors of any kind
             continue
     return ""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,7 +13,7 @@ from densedepth.data.inspection.alignment import CHANCE, find_edges
 from densedepth.data.inspection.findings import Finding
 from densedepth.data.inspection.inspection import Inspection
 from densedepth.data.inspection.sources import Pixels
-from densedepth.data.inspection.survey import BIN_EDGES_M, Progress, read_or_finding
+from densedepth.data.inspection.survey import BIN_EDGES_M, Progress, no_progress, read_or_finding
 from densedepth.io.color import colorize
 from densedepth.io.page import color_bar, data_uri, html_page
 from densedepth.io.svg import Plot, round_ticks
@@ -34,11 +33,7 @@ _CSS = """<style>
 </style>"""
 
 
-def _plain(items: Any, what: str) -> Any:
-    return items
-
-
-def write_page(result: Inspection, path: Path, *, progress: Progress = _plain) -> Path:
+def write_page(result: Inspection, path: Path, *, progress: Progress = no_progress) -> Path:
     """Write the page; the frames of its contact sheet are read once more.
 
     Returns:

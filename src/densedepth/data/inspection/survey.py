@@ -28,6 +28,11 @@ Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 T = TypeVar("T")
 
 
+def no_progress(items: Iterable[Any], what: str) -> Iterable[Any]:
+    """A `Progress` that shows nothing."""
+    return items
+
+
 @dataclass(frozen=True)
 class Measured:
     """One frame that could be read.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from densedepth.data.base import Frame, checked_frame
-from densedepth.data.readers.depth_files import DepthValues, read_depth_values
+from densedepth.data.readers.depth_files import read_depth_values
 from densedepth.data.readers.folder_index import Entry, FolderIndex, index_folder
+from densedepth.data.readers.units import checked_units, in_metres, positive
 from densedepth.errors import DataError
 from densedepth.io import read_photo
 from densedepth.types import Camera
@@ -65,17 +63,13 @@ class Folder:
         unpaired: Literal["error", "skip"] = "error",
     ) -> None:
         self.root = Path(root)
-        self.metres_per_unit = _positive("metres_per_unit", metres_per_unit)
-        self.max_depth_m = _positive("max_depth_m", max_depth_m)
-        self.fov, self.focal_px = _positive("fov", fov), _positive("focal_px", focal_px)
+        self.metres_per_unit, self.invalid = checked_units(metres_per_unit, invalid)
+        self.max_depth_m = positive("max_depth_m", max_depth_m)
+        self.fov, self.focal_px = positive("fov", fov), positive("focal_px", focal_px)
         if fov is not None and (focal_px is not None or fov >= 180):
             raise DataError(f"fov must lie below 180 degrees and exclude focal_px, got {fov}")
         if unpaired not in ("error", "skip"):
             raise DataError(f"unpaired must be error or skip, got '{unpaired}'")
-        try:
-            self.invalid = float(invalid)
-        except (TypeError, ValueError):
-            raise DataError(f"invalid must be a number or nan, got '{invalid}'") from None
         index = index_folder(self.root, images, depths, manifest)
         _refuse_missing(self.root, index, unpaired)
         self.entries = _of_split(self.root, index, split)
@@ -100,7 +94,10 @@ class Folder:
         values = stored.values[:: photo.reduced, :: photo.reduced]
         if photo.reduced > 1 and values.shape != photo.image.shape[:2]:
             return self.frame(index)  # its error tells the sizes of the files
-        depth_m = without_holes(values, self.invalid) * np.float32(self._scale(entry, stored))
+        advice = f"; 'densedepth data inspect {self.root}' finds it out"
+        depth_m = in_metres(
+            stored._replace(values=values), self.metres_per_unit, self.invalid, str(entry.depth), advice
+        )
         if self.max_depth_m is not None:
             depth_m[depth_m > self.max_depth_m] = 0
         height, width = stored.values.shape
@@ -113,15 +110,6 @@ class Folder:
             source=str(entry.depth) if entry.source == str(entry.depth) else f"{entry.source}: {entry.depth}",
         )
 
-    def _scale(self, entry: Entry, stored: DepthValues) -> float:
-        scale = self.metres_per_unit or stored.metres_per_unit
-        if scale is None and stored.values.dtype.kind != "f":
-            raise DataError(
-                f"{entry.depth}: whole numbers ({stored.values.dtype}) of unknown unit; set metres_per_unit, e.g. "
-                f"0.001 for millimetres; 'densedepth data inspect {self.root}' finds it out"
-            )
-        return scale or 1.0
-
     def _camera(self, entry: Entry, width: int, height: int) -> Camera | None:
         numbers = entry.intrinsics or ({} if self.focal_px is None else {"fx": self.focal_px})
         if numbers:
@@ -129,18 +117,6 @@ class Folder:
             centre = (numbers.get("cx", width / 2), numbers.get("cy", height / 2))
             return Camera(fx, numbers.get("fy", fx), *centre, width, height)
         return None if self.fov is None else Camera.from_fov(width, height, self.fov)
-
-
-def without_holes(values: np.ndarray, invalid: float) -> np.ndarray:
-    """The numbers as float32 with 0 where they mean no depth: at 0 and at ``invalid``; NaN means all not finite."""
-    holes = ~np.isfinite(values) if math.isnan(invalid) else values == invalid
-    return np.where(holes, 0, values).astype(np.float32)
-
-
-def _positive(name: str, value: float | None) -> float | None:
-    if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
-        raise DataError(f"{name} must be a positive number, got '{value}'")
-    return value
 
 
 def _refuse_missing(root: Path, index: FolderIndex, unpaired: str) -> None:

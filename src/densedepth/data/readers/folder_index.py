@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from densedepth.data.readers.manifest import read_manifest
-from densedepth.data.readers.pairing import find_pairs, key_of, sort_files
+from densedepth.data.readers.pairing import find_pairs, key_of, sort_files, text_lines
 from densedepth.errors import DataError
+from densedepth.io.opening import one_line
 
 MANIFEST = "manifest.csv"
 SPLIT_NAMES = ("train", "val", "test")
@@ -118,7 +119,10 @@ def _chosen(root: Path, pattern: str) -> list[str]:
     """Files of a subfolder at any depth, or those that a glob matches."""
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
         raise DataError(f"{root}: '{pattern}' must be a subfolder or a glob below this folder")
-    paths = (root / pattern).rglob("*") if (root / pattern).is_dir() else root.glob(pattern)
+    try:
+        paths = list((root / pattern).rglob("*") if (root / pattern).is_dir() else root.glob(pattern))
+    except ValueError as error:
+        raise DataError(f"{root}: '{pattern}' is no glob ({one_line(error)})") from None
     return sorted(
         path.relative_to(root).as_posix() for path in paths if path.is_file() and not path.name.startswith(".")
     )
@@ -158,9 +162,7 @@ def _splits(root: Path, photos: Sequence[str]) -> list[str | None]:
     for split in SPLIT_NAMES:
         path = root / f"{split}.txt"
         if path.is_file():
-            of.update(
-                (word, split) for line in path.read_text(encoding="utf-8-sig").splitlines() for word in line.split()
-            )
+            of.update((word, split) for line in text_lines(path) for word in line.split())
     # A line may name the photo by its path, its file name or its stem.
     spellings = [(name, PurePosixPath(name).name, PurePosixPath(name).stem) for name in photos]
     return [next((of[word] for word in words if word in of), None) for words in spellings]

@@ -14,8 +14,7 @@ import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
 from densedepth.data.readers.depth_files import DepthValues, read_depth_values
-from densedepth.data.readers.folder import without_holes
-from densedepth.data.readers.shards import checked_units
+from densedepth.data.readers.units import checked_units, in_metres
 from densedepth.errors import DataError, ImageError
 from densedepth.io import read_image
 from densedepth.io.opening import one_line
@@ -77,14 +76,9 @@ class HubDataset:
             raise IndexError(index)
         row, label = self._rows[index], f"{self.label}, row {index}"
         image = _image(row[self.image_column], f"{label}, {self.image_column}")
-        stored = _depth(row[self.depth_column], f"{label}, {self.depth_column}")
-        scale = self.metres_per_unit or stored.metres_per_unit
-        if scale is None and stored.values.dtype.kind != "f":
-            raise DataError(
-                f"{label}, {self.depth_column}: whole numbers ({stored.values.dtype}) of unknown unit; set "
-                "metres_per_unit, e.g. 0.001 for millimetres"
-            )
-        depth_m = without_holes(stored.values, self.invalid) * np.float32(scale or 1.0)
+        depth_label = f"{label}, {self.depth_column}"
+        stored = _depth(row[self.depth_column], depth_label)
+        depth_m = in_metres(stored, self.metres_per_unit, self.invalid, depth_label)
         return checked_frame(image, depth_m, camera=None, scene=self.scenes[index], key=f"{index}", source=label)
 
 

@@ -158,6 +158,9 @@ def _paired(
         if photo is None or depth is None:
             yield f"{base / depths / depth_stem(stem)}.png"
             continue
+        if depth.stem not in unused:
+            yield f"a depth file of its own: {photo}"
+            continue
         unused.remove(depth.stem)
         drive = DRIVE.match(stem)
         intrinsics = folders.find(base / "intrinsics", stem, (".txt",))

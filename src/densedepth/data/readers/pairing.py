@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from densedepth.data.readers.depth_files import DEPTH_SUFFIXES, is_deep, picture_header
 from densedepth.errors import DataError
 from densedepth.io import IMAGE_SUFFIXES
+from densedepth.io.opening import one_line
 
 DEPTH_WORDS = frozenset(
     {"depth", "depths", "depthmap", "depthmaps", "dmap", "disp", "disparity", "disparities", "gt", "groundtruth"}
@@ -125,6 +126,14 @@ def find_pairs(root: Path, photos: Sequence[str], depths: Sequence[str]) -> Pair
     return _pairing(pairs, photos, depths, " and ".join(rules) or "no rule that fits")
 
 
+def text_lines(path: Path) -> list[str]:
+    """The lines of a list of names. Raises DataError when it cannot be read as UTF-8 text."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({one_line(error)}); save it as UTF-8, or remove it") from None
+
+
 def key_of(name: str) -> tuple[str, ...]:
     """What photo and depth of one frame have in common: folders and stem without the words for either."""
     path = PurePosixPath(name)
@@ -223,7 +232,7 @@ def _time_s(stem: str) -> float | None:
 
 def _associated(path: Path, photos: set[str], depths: set[str]) -> list[tuple[str, str]]:
     pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue

@@ -13,8 +13,8 @@ import numpy as np
 
 from densedepth.data.base import Frame, checked_frame
 from densedepth.data.readers.depth_files import read_depth_values
-from densedepth.data.readers.folder import without_holes
 from densedepth.data.readers.shard_index import Shard, index_path, indexed_shards, read_json, read_member, scan
+from densedepth.data.readers.units import checked_units, in_metres
 from densedepth.errors import DataError, ImageError
 from densedepth.io import read_image
 from densedepth.types import Camera
@@ -92,29 +92,9 @@ class Shards:
             stored = read_depth_values(data)
         except DataError as error:
             raise DataError(f"{label}: {error}") from None
-        scale = known if known is not None else self.metres_per_unit or stored.metres_per_unit
-        if scale is None and stored.values.dtype.kind != "f":
-            raise DataError(
-                f"{label}: depth in whole numbers of unknown unit; set metres_per_unit, e.g. 0.001 for millimetres"
-            )
-        scale = 1.0 if scale is None else scale
-        if not isinstance(scale, int | float) or not 0 < scale < LARGEST_UNIT_M:
-            raise DataError(f"{label}.json: metres_per_unit must be a positive number, it is {scale!r:.50}")
-        return without_holes(stored.values, self.invalid) * np.float32(scale)
-
-
-def checked_units(metres_per_unit: Any, invalid: Any) -> tuple[float | None, float]:
-    """The two options as numbers, which may come as anything from a recipe.
-
-    Raises:
-        DataError: not a positive number, or no number at all.
-    """
-    if metres_per_unit is not None and not (isinstance(metres_per_unit, int | float) and metres_per_unit > 0):
-        raise DataError(f"metres_per_unit must be a positive number, got '{metres_per_unit}'")
-    try:
-        return metres_per_unit, float(invalid)
-    except (TypeError, ValueError):
-        raise DataError(f"invalid must be a number or nan, got '{invalid}'") from None
+        if known is not None and not (isinstance(known, int | float) and 0 < known < LARGEST_UNIT_M):
+            raise DataError(f"{label}.json: metres_per_unit must be a positive number, it is {known!r:.50}")
+        return in_metres(stored, self.metres_per_unit if known is None else known, self.invalid, label)
 
 
 def picked(depth_m: np.ndarray, height: int, width: int) -> np.ndarray:
