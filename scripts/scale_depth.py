@@ -56,7 +56,7 @@ def write(run: Path, factor: float) -> None:
         raise SystemExit(f"{run}: its output is {net.architecture.output}; only that of exp has a factor")
     before = float(info.get("depth_factor", 1.0))
     with torch.no_grad():
-        net.decoder.conv3.bias -= math.log(factor / before)
+        dict(net.decoder.conv3.named_parameters())["bias"].sub_(math.log(factor / before))
     save_checkpoint(net, run / "best", {**info, "depth_factor": factor})
     print(f"{run / 'best'}: all depths {factor:g} times those of the training, {before:g} before")
 
