@@ -21,8 +21,8 @@ estimator = densedepth.load("nyu")
 arguments.out.mkdir(parents=True, exist_ok=True)
 for photo in arguments.photos:
     depth = estimator.predict(photo)
-    nearest_m, farthest_m = depth.range_m
-    print(f"{photo.name}: {nearest_m:.2f} to {farthest_m:.2f} m, focal length {depth.camera_source}")
+    near_m, far_m = depth.depth_m.min(), depth.depth_m.max()
+    print(f"{photo.name}: {near_m:.2f} to {far_m:.2f} m, focal length {depth.camera_source}")
     depth.save(arguments.out / f"{photo.stem}.npz")  # float32 metres, with photo and camera
     depth.colorize().save(arguments.out / f"{photo.stem}.png")
 

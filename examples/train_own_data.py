@@ -40,4 +40,4 @@ run("train", "--config", RECIPE, "--config", found, "--out", arguments.out, *sho
 
 photo = Path(densedepth.__file__).parent / "examples" / "bedroom.jpg"
 depth = densedepth.load(arguments.out / "model.onnx").predict(photo)
-print(f"the new bundle says {depth.range_m[0]:.2f} to {depth.range_m[1]:.2f} m")
+print(f"the new bundle says {depth.depth_m.min():.2f} to {depth.depth_m.max():.2f} m")

@@ -56,7 +56,9 @@ def read_card_only(path: Path) -> None:
     read_card(path)
 
 
-def dataset_reader(name: str, root: Callable[[Path], Path], split: str = "train", **options: Any) -> Any:
+def dataset_reader(
+    name: str, root: Callable[[Path], Path], split: str = "train", **options: Any
+) -> Callable[[Path], None]:
     """Opens the data set and reads its first frames, also at half the size."""
 
     def read(path: Path) -> None:
@@ -85,13 +87,13 @@ def read_csv(path: Path) -> None:
 
 def read_h5(path: Path) -> None:
     if path.suffix == ".mat":
-        return dataset_reader("nyu-mat", lambda path: path)(path)
-    if path.name == "keras.h5":
+        dataset_reader("nyu-mat", lambda path: path)(path)
+    elif path.name == "keras.h5":
         from densedepth.models import keras_import
 
         keras_import.import_keras(path)
-        return None
-    return dataset_reader("unreal", lambda path: path, "test")(path)
+    else:
+        dataset_reader("unreal", lambda path: path, "test")(path)
 
 
 def read_splits(path: Path) -> None:

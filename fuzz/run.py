@@ -126,7 +126,7 @@ def keep(folder: Path, name: str, seed: int, number: int, data: bytes, file_name
 
 def fuzz(name: str, seed: int, seconds: float, first: int, cases: int, findings: Path) -> bool:
     """Fuzz one reader and print a line about it; whether nothing was found."""
-    counts = multiprocessing.get_context("spawn").Value(Counts, lock=False)
+    counts: Any = multiprocessing.get_context("spawn").Value(Counts, lock=False)
     start_s, cpu_s, last = time.monotonic(), _cpu_s(), first + cases
     counts.number = first
     end_s = start_s + seconds

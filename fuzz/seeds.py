@@ -140,7 +140,8 @@ def _tiny_onnx(card: bytes | None = None) -> bytes:
         entry.value = card.decode("utf-8", "replace")
     except (ParseError, ValueError):
         entry.value = ""
-    return model.SerializeToString()
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def onnx_bundles() -> list[Seed]:

@@ -156,13 +156,13 @@ def shapes(encoder: str = "densenet169") -> tuple[list[tuple[int, ...]], list[tu
 
     # A fifth of the photo gives a fifth of every side.
     net = DenseDepth(encoder, "paper", pretrained=False).eval()
-    decoder = net.decoder
     answers: list[torch.Tensor] = []
-    for layer in (decoder.conv2, decoder.up1, decoder.up2, decoder.up3, decoder.up4, decoder.conv3):
+    for name in ("conv2", "up1", "up2", "up3", "up4", "conv3"):
+        layer = net.decoder.get_submodule(name)
         layer.register_forward_hook(lambda _layer, _input, output: answers.append(output))
     with torch.no_grad():
         taps = net.encoder(torch.zeros(1, 3, 96, 128))
-        decoder(taps)
+        net.decoder(taps)
     return [_size(tap) for tap in taps], [_size(answer) for answer in answers]
 
 

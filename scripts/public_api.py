@@ -10,9 +10,18 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, ForwardRef
 
 MODULES = ("", "data", "evaluation", "export", "io", "losses", "metrics", "models", "runtime")
+"""All that these packages name in `__all__`."""
+SINGLE = (
+    *("errors.BundleError", "errors.DataError", "errors.DepthFileError", "errors.DeviceError", "errors.ImageError"),
+    *("errors.NoBundleError", "runtime.video.convert_video", "runtime.video.read_depth_video"),
+    *("training.recipe.Recipe", "training.train.train"),
+)
+"""And these of others."""
+PREFIX: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 FILE = Path(__file__).resolve().parents[1] / "tests" / "public_api.txt"
 
 
@@ -25,6 +34,8 @@ def public_api() -> list[str]:
             path, value = f"{module.__name__}.{member}", getattr(module, member)
             described = known.setdefault(id(value), path)
             lines += _lines(path, value) if described == path else [f"{path} = {described}"]
+    for name in SINGLE:
+        lines += _lines(f"densedepth.{name}", resolve_name(f"densedepth.{name}"))
     return lines
 
 
@@ -60,11 +71,11 @@ def _signature(value: Any) -> str:
     if getattr(value, "_is_protocol", False):
         return ""
     signature = inspect.signature(value)
-    parts, star = [], False
+    parts, star = list[str](), False
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not star:
             parts, star = [*parts, "*"], True
-        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        prefix = PREFIX.get(parameter.kind, "")
         star = star or parameter.kind is parameter.VAR_POSITIONAL
         text = prefix + parameter.name
         if parameter.annotation is not parameter.empty:
