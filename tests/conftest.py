@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -122,3 +123,11 @@ def write_nyu_layout(
         rows.append(f"{stem}.jpg,{stem}.png\n")
     (root / "data" / "nyu2_train.csv").write_text("".join(rows))
     return root
+
+
+@pytest.fixture(autouse=True)
+def no_handler_of_ended_children() -> None:
+    """A library of the data sets leaves a SIGCHLD handler in C; once OpenVINO has run, the end of any subprocess then ends
+    the test process with SIGSEGV. Nothing here needs the handler."""
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
