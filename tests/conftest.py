@@ -127,7 +127,7 @@ def write_nyu_layout(
 
 @pytest.fixture(autouse=True)
 def no_handler_of_ended_children() -> None:
-    """A library of the data sets leaves a SIGCHLD handler in C; once OpenVINO has run, the end of any subprocess then ends
-    the test process with SIGSEGV. Nothing here needs the handler."""
+    """A library of the data sets leaves a SIGCHLD handler in C; once OpenVINO has run, the end of any subprocess then
+    ends the test process with SIGSEGV. Nothing here needs the handler."""
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
