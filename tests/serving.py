@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -45,6 +45,14 @@ class Running:
     def alive(self) -> bool:
         """It answers, not only runs."""
         return self.process.poll() is None and self.get("/healthz").status_code == 200
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until it holds: the server writes its log and counts when the answer has already gone."""
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.02)
 
 
 SLOW = """

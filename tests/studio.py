@@ -51,6 +51,9 @@ class Studio:
         self.folder = folder
         self.faults: list[str] = []
         self.requests: list[str] = []
+        # Listened to from the start: a listener that comes with the key press may come too late to catch the dialog.
+        self.choosers: list[Any] = []
+        page.on("filechooser", lambda chooser: self.choosers.append(chooser))
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda message: message.type in ("error", "warning") and self._note(message.text))
@@ -69,6 +72,14 @@ class Studio:
         """Choose files, and wait for the depth of the first."""
         self.page.set_input_files("#files", [self.file(image, f"photo{i}.png") for i, image in enumerate(images)])
         self.page.wait_for_selector("#download:enabled")
+
+    def chooser(self) -> Any:
+        """The dialog for files that the page has opened."""
+        deadline_s = time.monotonic() + 30
+        while not self.choosers:
+            assert time.monotonic() < deadline_s, "the page opens no dialog for files"
+            self.page.wait_for_timeout(50)
+        return self.choosers.pop()
 
     def choose(self, name: str, value: str) -> None:
         """A radio button, by its words."""

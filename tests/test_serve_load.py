@@ -16,7 +16,7 @@ pytest.importorskip("fastapi", reason="needs pip install densedepth[serve]")
 requests = pytest.importorskip("requests", reason="needs the dev extra")
 
 from conftest import brightness_depth_m, write_tiny_bundle  # noqa: E402
-from serving import Running, file_of, metres_of, picture, serving  # noqa: E402
+from serving import Running, eventually, file_of, metres_of, picture, serving  # noqa: E402
 
 CLIENTS = 20
 SIZES = [(320, 240), (240, 320), (640, 480), (400, 225)]
@@ -44,9 +44,8 @@ def send(server: Running, number: int) -> tuple[int, float]:
 def test_two_hundred_requests_of_twenty_clients(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with serving(bundle, tmp_path) as server, ThreadPoolExecutor(CLIENTS) as clients:
         results = list(clients.map(lambda number: send(server, number), range(200)))
-        metrics = server.get("/metrics").text
-    assert [status for status, _ in results] == [200] * 200
-    assert 'requests_total{route="/v1/depth",status="200"} 200.0' in metrics
+        assert [status for status, _ in results] == [200] * 200
+        eventually(lambda: 'requests_total{route="/v1/depth",status="200"} 200.0' in server.get("/metrics").text)
     p50_s, p95_s = np.percentile([seconds for _, seconds in results], [50, 95])
     with capsys.disabled():
         print(f"\n200 requests, {CLIENTS} clients: p50 {p50_s * 1000:.0f} ms, p95 {p95_s * 1000:.0f} ms")
@@ -68,8 +67,7 @@ def test_sigterm_under_load_finishes_what_was_accepted(bundle: Path, tmp_path: P
     with serving(bundle, tmp_path, "--batch", 2, batch_s=0.4) as server:
         with ThreadPoolExecutor(14) as clients:
             first = [clients.submit(send, server, number) for number in range(10)]
-            while "densedepth_queue_length 10" not in server.get("/metrics").text:
-                time.sleep(0.01)
+            eventually(lambda: "densedepth_queue_length 10" in server.get("/metrics").text)
             os.kill(server.process.pid, signal.SIGTERM)
             time.sleep(0.2)
             assert server.get("/readyz").status_code == 503

@@ -13,7 +13,7 @@ pytest.importorskip("av", reason="needs PyAV: pip install densedepth[video]")
 requests = pytest.importorskip("requests", reason="needs the dev extra")
 
 from conftest import write_tiny_bundle  # noqa: E402
-from serving import Running, serving  # noqa: E402
+from serving import Running, eventually, serving  # noqa: E402
 from test_video import pictures, times_of, write_clip  # noqa: E402
 
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
@@ -116,10 +116,7 @@ def test_places_are_bounded_and_cancelling_frees_them(bundle: Path, clip: bytes,
             assert requests.delete(f"{server.url}/v1/videos/{video}").status_code == 204
         again = hand_in(server, clip)
         assert wait_for(server, again, "running", "queued")
-        deadline_s = time.monotonic() + 20
-        while len(files_of(server)) > 2:
-            assert time.monotonic() < deadline_s, files_of(server)
-            time.sleep(0.1)
+        eventually(lambda: len(files_of(server)) <= 2)
         # Ends while one is being worked on.
         server.process.terminate()
         assert server.process.wait(timeout=20) == 0
@@ -132,8 +129,5 @@ def test_long_videos_are_cut_with_a_remark_and_results_do_not_stay(bundle: Path,
         status = wait_for(server, video, "done", "failed")
         assert (status["state"], status["frames_done"]) == ("done", 5)
         assert status["remarks"] == ["only the first 5 frames; this server takes no more"]
-        deadline_s = time.monotonic() + 20
-        while server.get(f"/v1/videos/{video}").status_code != 404:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.2)
-        assert not files_of(server)
+        eventually(lambda: server.get(f"/v1/videos/{video}").status_code == 404)
+        eventually(lambda: not files_of(server))

@@ -146,9 +146,8 @@ def test_keyboard_alone(studio: Studio) -> None:
     tab_to('#empty [data-act="choose"]')
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid", "the focus is seen"
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(studio.file(STEPS))
+    page.keyboard.press("Enter")
+    studio.chooser().set_files(studio.file(STEPS))
     page.wait_for_selector("#download:enabled")
     tab_to("#surface")
     assert page.is_visible("#cursor")
