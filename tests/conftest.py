@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from densedepth.runtime.card import CARD_KEY, Card, InputCamera
+
+# The same examples every time: a change is what makes a test fail. `pytest --hypothesis-profile default` draws others.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 MakeBundle = Callable[..., Path]
 
