@@ -78,7 +78,7 @@ def test_a_run_of_one_process_goes_on_in_two(frames: Path, tmp_path: Path) -> No
     np.testing.assert_allclose(curve(tmp_path / "mixed", "train_loss"), losses, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("criterion", [DepthLoss(), LogDepthLoss()])
+@pytest.mark.parametrize("criterion", [DepthLoss(), LogDepthLoss(), LogDepthLoss(scale_free=0.85)])
 def test_parts_of_a_batch_have_the_loss_of_the_whole(criterion: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     p, t = 1 + 9 * torch.rand(2, 6, 1, 24, 32, generator=generator)

@@ -99,12 +99,17 @@ def test_edge_term_sees_slope_and_not_offset() -> None:
     np.testing.assert_allclose(ramp.grad.numpy(), expected, rtol=1e-6)
 
 
+each_loss = pytest.mark.parametrize(
+    "loss", [DepthLoss(), LogDepthLoss(), LogDepthLoss(scale_free=0.85)], ids=["paper", "log", "silog"]
+)
+
+
 def log_depth(p: Tensor, t: Tensor, valid: Tensor | None = None) -> Tensor:
     result: Tensor = LogDepthLoss()(p, t, valid)
     return result
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradients(loss: nn.Module, masked: bool) -> None:
     shape = (2, 1, 12, 13)
@@ -113,14 +118,14 @@ def test_gradients(loss: nn.Module, masked: bool) -> None:
     assert torch.autograd.gradcheck(lambda x: loss(x, t, valid), (p.requires_grad_(),))
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 def test_all_valid_is_the_dense_loss(loss: nn.Module) -> None:
     p, t = maps()
     everywhere = torch.ones_like(p, dtype=torch.bool)
     torch.testing.assert_close(loss(p, t, everywhere), loss(p, t), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 @pytest.mark.parametrize("rubbish", [0.0, -3.0, 1e30, math.inf, math.nan])
 def test_invalid_pixels_contribute_nothing(loss: nn.Module, rubbish: float) -> None:
     p, t = maps()
@@ -184,7 +189,7 @@ def test_a_single_valid_pixel_by_hand() -> None:
     assert float(terms["ssim"]) == pytest.approx(401 / 501, rel=1e-4)
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 @pytest.mark.parametrize("corner", [(0, 0), (10, 12)])
 def test_a_single_valid_pixel_at_the_corner_is_finite(loss: nn.Module, corner: tuple[int, int]) -> None:
     """The corner's window weight is the smallest there is, 1e-6, in float32."""
@@ -198,7 +203,7 @@ def test_a_single_valid_pixel_at_the_corner_is_finite(loss: nn.Module, corner: t
     assert torch.isfinite(p.grad).all()
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 def test_a_fully_invalid_image_does_not_pull(loss: nn.Module) -> None:
     p, t = maps((2, 1, 12, 12))
     valid = torch.ones_like(p, dtype=torch.bool)
@@ -236,12 +241,32 @@ def test_log_loss_by_hand() -> None:
     assert float(log_depth(ramp, t, valid)) == pytest.approx(expected)
 
 
+def test_silog_by_hand() -> None:
+    t = maps((2, 1, 8, 8))[1]
+    flat = {share: LogDepthLoss(gradient_weight=0, scale_free=share) for share in (0.0, 0.5, 1.0)}
+    # A wrong scale of each image: forgiven in part, or whole.
+    scaled = t * torch.tensor([3.0, 1 / 9]).view(2, 1, 1, 1)
+    assert float(flat[0.0](scaled, t)) == pytest.approx(1.5 * math.log(3))
+    assert float(flat[0.5](scaled, t)) == pytest.approx(1.5 * math.log(3) * math.sqrt(0.5))
+    assert float(flat[1.0](scaled, t)) == 0
+    # Log difference 0, .1, ... .7 over the columns: mean square .175, mean .35; without the last .13 and .3.
+    ramp = t * torch.exp(0.1 * torch.arange(8, dtype=t.dtype))
+    valid = torch.ones_like(t, dtype=torch.bool)
+    for share, loss in flat.items():
+        valid[..., 7] = True
+        assert float(loss(ramp, t, valid)) == pytest.approx(math.sqrt(0.175 - share * 0.35**2))
+        valid[..., 7] = False
+        assert float(loss(ramp, t, valid)) == pytest.approx(math.sqrt(0.13 - share * 0.3**2))
+    # The gradient term is that of the other log loss.
+    assert float(LogDepthLoss(1, 1, scale_free=1.0)(ramp, t)) == pytest.approx(math.sqrt(0.175 - 0.35**2) + 0.0875)
+
+
 def test_ssim_of_equal_maps_is_one() -> None:
     p, _ = maps()
     torch.testing.assert_close(ssim(p, p, 100.0), torch.ones(3, dtype=p.dtype))
 
 
-@pytest.mark.parametrize("loss", [DepthLoss(), LogDepthLoss()], ids=["paper", "log"])
+@each_loss
 @pytest.mark.parametrize(
     "shapes",
     [

@@ -313,6 +313,17 @@ def test_fresh_leaves_no_weights_of_the_run_before(frames: Path, tmp_path: Path)
     assert load_checkpoint(out)[0].architecture.decoder_width == 16
 
 
+def test_fresh_leaves_nothing_that_was_made_of_the_run_before(frames: Path, tmp_path: Path) -> None:
+    """A bundle, its numbers and its report would speak of weights that are gone; other files are the user's."""
+    out = run(frames, tmp_path / "run", epochs=1)
+    for name in ("model.onnx", "validation.json", "report/report.html", "bad_batch.json", "notes.txt"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("of the run before")
+    run(frames, out, epochs=1, fresh=True)
+    names = {path.name for path in out.iterdir()}
+    assert names == {"config.yaml", "best", "checkpoints", "metrics.csv", "tensorboard", "notes.txt"}
+
+
 def test_best_is_the_epoch_with_the_best_validation(
     frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,7 +433,8 @@ def test_init_from_another_network_names_the_switch(
         (["--data.root", "/nowhere"], "/nowhere"),
         (["--model.encoder", "test_efficientnett"], "near: test_efficientnet"),
         (["--batch_size", "7"], "6 training frames are fewer than one batch of 7"),
-        (["--loss.name", "log"], "set --model.output exp"),
+        (["--loss.name", "log"], "--loss.name log takes logarithms: set --model.output exp"),
+        (["--loss.name", "silog"], "--loss.name silog takes logarithms: set --model.output exp"),
     ],
 )
 def test_wrong_recipes_are_one_line(
@@ -444,7 +456,10 @@ def test_log_loss_needs_a_positive_output() -> None:
         build_loss(LossConfig("log"), linear)
     log = build_loss(LossConfig("log", gradient_weight=0.3), exp)
     assert isinstance(log, LogDepthLoss)
-    assert log.gradient_weight == 0.3
+    assert (log.gradient_weight, log.scale_free) == (0.3, None)
+    silog = build_loss(LossConfig("silog"), exp)
+    assert isinstance(silog, LogDepthLoss)
+    assert (silog.gradient_weight, silog.scale_free) == (0.5, 0.85)
     for net, dynamic_range in ((linear, 100), (exp, 100)):
         paper = build_loss(LossConfig(), net)
         assert isinstance(paper, DepthLoss)

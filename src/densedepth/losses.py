@@ -1,4 +1,4 @@
-"""Losses on reciprocal depth: the three terms of the paper, and a scale-free alternative on log depth."""
+"""Losses on reciprocal depth: the three terms of the paper, and alternatives on log depth."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class DepthLoss(nn.Module):
 
 
 class LogDepthLoss(nn.Module):
-    """Mean |log difference| plus multi-scale gradients of the log difference.
+    """Size of the log difference d plus multi-scale gradients of it.
 
     A ratio error costs the same near and far, which is what delta1 and abs rel count. The gradient term over
     several scales is that of MegaDepth (arXiv 1804.00607, equation 9). Needs positive predictions
@@ -107,12 +107,16 @@ class LogDepthLoss(nn.Module):
     Args:
         gradient_weight: weight of the gradient term, averaged over the scales.
         scales: number of scales, each half the one before.
+        scale_free: None takes the mean of |d|. A number from 0 to 1 takes sqrt(mean(d^2) - scale_free mean(d)^2) of
+            each image instead (Eigen et al., arXiv 1406.2283, equation 4, with the root of arXiv 1907.10326): how much
+            of an error in the scale of a whole image is forgiven.
     """
 
-    def __init__(self, gradient_weight: float = 0.5, scales: int = 4) -> None:
+    def __init__(self, gradient_weight: float = 0.5, scales: int = 4, *, scale_free: float | None = None) -> None:
         super().__init__()
         self.gradient_weight = gradient_weight
         self.scales = scales
+        self.scale_free = scale_free
 
     def counts(self, valid: Tensor) -> Tensor:
         """How many pixels count at each scale, (scales,)."""
@@ -128,7 +132,10 @@ class LogDepthLoss(nn.Module):
         mask = valid.to(prediction.dtype)
         counts = self.counts(valid) if counts is None else counts
         difference = (torch.where(valid, prediction, 1) / torch.where(valid, target, 1)).log()
-        loss = difference.abs().sum() / counts[0].clamp(min=1)
+        if self.scale_free is None:
+            loss = difference.abs().sum() / counts[0].clamp(min=1)
+        else:
+            loss = _scale_free_error(difference, mask, self.scale_free).mean()
         gradient = prediction.new_zeros(())
         for scale in range(self.scales):
             step = 2**scale
@@ -136,6 +143,17 @@ class LogDepthLoss(nn.Module):
             dy, dx = _forward_differences(d, m)
             gradient = gradient + (dy.abs().sum() + dx.abs().sum()) / counts[scale].clamp(min=1)
         return loss + self.gradient_weight * gradient / self.scales
+
+
+def _scale_free_error(difference: Tensor, mask: Tensor, share: float) -> Tensor:
+    """sqrt(mean(d^2) - share mean(d)^2) over the pixels of ``mask``, (N, 1, H, W) -> (N,)."""
+    count = mask.sum(dim=(1, 2, 3)).clamp(min=1)
+    mean = difference.sum(dim=(1, 2, 3)) / count
+    mean_sq = difference.square().sum(dim=(1, 2, 3)) / count
+    square = mean_sq - share * mean.square()
+    # The root's slope is infinite at 0, where an image without valid pixels is; rounding may lead below it.
+    some = square > 1e-8
+    return torch.where(some, torch.where(some, square, 1).sqrt(), 0)
 
 
 def ssim(x: Tensor, y: Tensor, dynamic_range: float, mask: Tensor | None = None) -> Tensor:

@@ -102,11 +102,12 @@ class LossConfig:
     """The loss.
 
     Attributes:
-        name: "paper" (SSIM + edges + 0.1 depth on reciprocal depth) or "log" (L1 and gradients of log depth).
-        gradient_weight: of the log loss.
+        name: "paper" (SSIM + edges + 0.1 depth on reciprocal depth), "log" (L1 and gradients of log depth) or "silog"
+            (the scale-invariant error of log depth, which forgives 0.85 of an image's error in scale, and gradients).
+        gradient_weight: of the log and silog losses.
     """
 
-    name: Literal["paper", "log"] = "paper"
+    name: Literal["paper", "log", "silog"] = "paper"
     gradient_weight: float = 0.5
 
 

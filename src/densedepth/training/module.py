@@ -15,6 +15,9 @@ DepthLosses = DepthLoss | LogDepthLoss
 #: Small, so that clipping the gradient's norm is not decided by a part that teaches the depth nothing.
 EXPECTED_ERROR_WEIGHT = 0.1
 
+#: Of the silog loss, as arXiv 1907.10326 has it.
+SCALE_FREE = 0.85
+
 
 class DepthModule(nn.Module):
     """A :class:`~densedepth.models.DenseDepth` that takes photos as the loader makes them, and its loss.
@@ -85,11 +88,11 @@ def build_loss(config: LossConfig, net: DenseDepth) -> DepthLosses:
     """The loss of a recipe. The SSIM range of the paper's loss follows from the network's targets.
 
     Raises:
-        DenseDepthError: the log loss is asked of a network whose output may be negative.
+        DenseDepthError: a loss of logarithms is asked of a network whose output may be negative.
     """
     arch = net.architecture
     if config.name == "paper":
         return DepthLoss(dynamic_range=arch.reciprocal_m / arch.depth_range_m[0])
     if arch.output != "exp":
-        raise DenseDepthError("--loss.name log takes logarithms: set --model.output exp as well")
-    return LogDepthLoss(config.gradient_weight)
+        raise DenseDepthError(f"--loss.name {config.name} takes logarithms: set --model.output exp as well")
+    return LogDepthLoss(config.gradient_weight, scale_free=SCALE_FREE if config.name == "silog" else None)
