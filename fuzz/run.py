@@ -73,7 +73,7 @@ def judged(read: Any, path: Path, folder: Path) -> str | None:
 
 
 def work(name: str, seed: int, first: int, cases: int, end_s: float, findings: Path, counts: Any) -> None:
-    """Read case after case; the caller sees how far it came."""
+    """Read case after case until so much processor time is used; the caller sees how far it came."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     silent = os.open(os.devnull, os.O_WRONLY)
@@ -97,7 +97,7 @@ def work(name: str, seed: int, first: int, cases: int, end_s: float, findings: P
                 keep(findings, name, seed, -1, path.read_bytes(), path.name, f"an undamaged file: {problem}")
                 counts.findings += 1
         for number in range(first, first + cases):
-            if time.monotonic() > end_s:
+            if time.process_time() > end_s:
                 break
             counts.number = number
             chosen, data = case(name, seeds, seed, number)
@@ -127,11 +127,10 @@ def keep(folder: Path, name: str, seed: int, number: int, data: bytes, file_name
 def fuzz(name: str, seed: int, seconds: float, first: int, cases: int, findings: Path) -> bool:
     """Fuzz one reader and print a line about it; whether nothing was found."""
     counts: Any = multiprocessing.get_context("spawn").Value(Counts, lock=False)
-    start_s, cpu_s, last = time.monotonic(), _cpu_s(), first + cases
+    start_s, before_s, last = time.monotonic(), _cpu_s(), first + cases
     counts.number = first
-    end_s = start_s + seconds
-    while counts.number < last and time.monotonic() < end_s:
-        arguments = (name, seed, counts.number, last - counts.number, end_s, findings, counts)
+    while counts.number < last and (left_s := seconds - (_cpu_s() - before_s)) > 0:
+        arguments = (name, seed, counts.number, last - counts.number, left_s, findings, counts)
         process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
         process.start()
         before, stuck = counts.number, False
@@ -152,9 +151,9 @@ def fuzz(name: str, seed: int, seconds: float, first: int, cases: int, findings:
             file_name = Path(chosen[which].name).name
             keep(findings, name, seed, counts.number, data, file_name, f"the process ended: {how}")
             counts.number += 1
-        elif counts.number < last and time.monotonic() < end_s:
+        else:
             break
-    wall_s, cpu_s = time.monotonic() - start_s, _cpu_s() - cpu_s
+    wall_s, cpu_s = time.monotonic() - start_s, _cpu_s() - before_s
     print(
         f"{name}: {counts.number - first} cases in {wall_s:.0f} s ({cpu_s:.0f} s of processor): {counts.valid} valid, "
         f"{counts.refused} refused, {counts.findings} findings; at most {counts.peak_kb / 1024:.0f} MB",
@@ -177,7 +176,7 @@ def _ending(code: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="*", default=[], help=f"some of {', '.join(READERS)}; all by default")
-    parser.add_argument("--seconds", type=float, default=600, help="wall time for each reader")
+    parser.add_argument("--seconds", type=float, default=600, help="processor time for each reader")
     parser.add_argument("--cases", type=int, default=10**12, help="at most so many cases for each reader")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
