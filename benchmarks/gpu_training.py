@@ -75,7 +75,7 @@ class Trainee:
             prediction = self.forward(image)
         loss: Tensor = self.loss(prediction.float(), self.net.to_reciprocal(depth_m), valid)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimizer.step()
         return loss.detach()
 

@@ -58,8 +58,8 @@ def main() -> None:
     args = parser.parse_args()
     jobs = [(arm, seed) for seed in range(args.seeds) for arm in ARMS]
     with ThreadPoolExecutor(args.jobs) as pool:
-        done = pool.map(lambda job: measured(args.root, args.out, *job, args.epochs), jobs)
-        results = dict(zip(jobs, done, strict=True))
+        running = {job: pool.submit(measured, args.root, args.out, *job, args.epochs) for job in jobs}
+        results = {job: run.result() for job, run in running.items()}
     lines = [f"| start | seed | {' | '.join(METRICS)} |", "|---|---|" + "---|" * len(METRICS)]
     for arm in ARMS:
         rows = [results[arm, seed] for seed in range(args.seeds)]

@@ -14,16 +14,17 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
-from densedepth.data import Frame, open_dataset, split_by_scene
+from densedepth.data import DepthDataset, Frame, open_dataset, split_by_scene
 from densedepth.data.synth import SynthConfig, SyntheticRooms
 from densedepth.evaluation.edges import EDGE_THRESHOLDS, EdgeQuality, threshold_name
 from densedepth.evaluation.protocols import PROTOCOLS
 from densedepth.metrics import DepthMetrics
 from densedepth.runtime import DepthEstimator, load
-from densedepth.runtime.upsampling import enlarged, guided
+from densedepth.runtime.upsampling import Upsampling, enlarged, guided
 
 KEPT = 4
 """Of the exact depth, every so-manyth pixel."""
@@ -32,7 +33,7 @@ Answer = Callable[[Frame], tuple[np.ndarray, float]]
 """Full-size metres, and seconds if they are known."""
 
 
-def row(name: str, frames: Sequence[Frame], protocol: str, answer: Answer) -> None:
+def row(name: str, frames: DepthDataset | Sequence[Frame], protocol: str, answer: Answer) -> None:
     edges, metrics, seconds, pixels = EdgeQuality(), DepthMetrics(), 0.0, 0
     rules = PROTOCOLS[protocol]
     for index in range(len(frames)):
@@ -59,7 +60,7 @@ def header(title: str) -> None:
     print(f"\n{title}\n{'':24s} {f1} {'precision':>10} {'recall':>7} {'delta1':>7} {'abs_rel':>8} {'ms/MP':>6}")
 
 
-def of_model(estimator: DepthEstimator, tiles: int, upsample: str) -> Answer:
+def of_model(estimator: DepthEstimator, tiles: int, upsample: Upsampling) -> Answer:
     return lambda frame: (estimator.predict(frame.image, tiles=tiles, upsample=upsample).depth_m, 0.0)
 
 
@@ -88,7 +89,7 @@ def main() -> None:
         estimator = load(args.model, threads=1)
         header(f"{args.model} on {len(held_out)} frames held out of the training part, nyu-eigen, no mirroring")
         for tiles in (1, 2):
-            for upsample in ("bilinear", "guided"):
+            for upsample in get_args(Upsampling):
                 name = upsample if tiles == 1 else f"{upsample}, tiles {tiles}"
                 row(name, held_out, "nyu-eigen", of_model(estimator, tiles, upsample))
     if args.truth is None:

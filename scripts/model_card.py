@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from densedepth.io import replacing
+from densedepth.metrics import METRIC_NAMES
 from densedepth.runtime import Card, InputCamera, read_card
+from densedepth.runtime.card import PROTOCOL_KEYS
 from densedepth.runtime.zoo import BUNDLES_DIR
 
 NAME = "nyu"
 PAGE = Path(__file__).resolve().parents[1] / "MODEL_CARD.md"
-METRICS = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10", "silog")
-PROTOCOL = ("dataset", "protocol", "crop", "cap_m", "alignment", "tta", "images")
 
 
 def page(card: Card, megabytes: float) -> str:
@@ -77,12 +77,12 @@ def _input(camera: InputCamera) -> str:
 
 def _measured(result: dict[str, Any]) -> str:
     """A paragraph and a table for one evaluation."""
-    protocol = ", ".join(f"{key} {result[key]}" for key in PROTOCOL if key in result)
+    protocol = ", ".join(f"{key} {result[key]}" for key in ("dataset", *PROTOCOL_KEYS) if key in result)
     intervals = result.get("intervals95", {})
-    lines = [f"**{protocol}**", "", f"| | {' | '.join(METRICS)} |", "|---" * (len(METRICS) + 1) + "|"]
+    lines = [f"**{protocol}**", "", f"| | {' | '.join(METRIC_NAMES)} |", "|---" * (len(METRIC_NAMES) + 1) + "|"]
     for part in ("per_image", "pooled"):
         if part in result:
-            cells = [_number(result[part].get(name), intervals.get(part, {}).get(name)) for name in METRICS]
+            cells = [_number(result[part].get(name), intervals.get(part, {}).get(name)) for name in METRIC_NAMES]
             lines.append(f"| {part.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -97,6 +97,27 @@ def test_wrong_usage_is_one_line(words: list[str], why: str, capsys: pytest.Capt
     assert why in error
 
 
+@pytest.mark.parametrize("place", ["folder", "file/result.json"])
+def test_json_that_cannot_be_written_is_told_before_measuring(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("densedepth.commands.bench.Contestant", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert cli.main(["bench", "--rounds", "2", "--json", str(tmp_path / place)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {tmp_path / place.partition('/')[0]}: ")
+    assert "give another name" in error
+
+
+def test_nothing_measured_leaves_the_json_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = tmp_path / "result.json"
+    result.write_text("of another day")
+    words = ["bench", "--model", "nowhere.onnx", "--devices", "onnxruntime", "--rounds", "2", "--json", str(result)]
+    assert cli.main(words) == 1
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("result.json", "of another day")]
+
+
 def test_a_process_that_dies_is_named(tiny_bundle: MakeBundle) -> None:
     contestant = Contestant(str(tiny_bundle()), "onnxruntime", 1)
     contestant._process.kill()

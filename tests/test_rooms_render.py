@@ -56,7 +56,7 @@ def empty_room(width_m: float, length_m: float, height_m: float) -> Scene:
     rng = np.random.default_rng(0)
     builder = SceneBuilder()
     add_textures(builder, rng, "office", set())
-    add_shell(builder, plan, sample_style(rng, "office"))
+    add_shell(builder, plan, sample_style(rng))
     return scene_of(builder, (width_m, length_m, height_m))
 
 

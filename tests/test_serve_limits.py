@@ -20,20 +20,16 @@ requests = pytest.importorskip("requests", reason="needs the dev extra")
 
 from fastapi import Request  # noqa: E402
 
-from conftest import write_tiny_bundle  # noqa: E402
 from densedepth.serve.gate import RateLimiter, client_of  # noqa: E402
 from densedepth.serve.problems import Refused  # noqa: E402
 from densedepth.serve.settings import Settings  # noqa: E402
 from serving import Running, file_of, picture, serving  # noqa: E402
 
+pytest_plugins = ["serving_fixtures"]
+
 PNG = file_of(picture(0))
 JPEG = file_of(picture(0), "JPEG")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="file:///etc/passwd"/></svg>'
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,13 @@ import pytest
 pytest.importorskip("fastapi", reason="needs pip install densedepth[serve]")
 requests = pytest.importorskip("requests", reason="needs the dev extra")
 
-from conftest import brightness_depth_m, write_tiny_bundle  # noqa: E402
+from conftest import brightness_depth_m  # noqa: E402
 from serving import Running, eventually, file_of, metres_of, picture, serving  # noqa: E402
+
+pytest_plugins = ["serving_fixtures"]
 
 CLIENTS = 20
 SIZES = [(320, 240), (240, 320), (640, 480), (400, 225)]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
 def send(server: Running, number: int) -> tuple[int, float]:

@@ -12,16 +12,12 @@ pytest.importorskip("fastapi", reason="needs pip install densedepth[serve]")
 pytest.importorskip("av", reason="needs PyAV: pip install densedepth[video]")
 requests = pytest.importorskip("requests", reason="needs the dev extra")
 
-from conftest import write_tiny_bundle  # noqa: E402
 from serving import Running, eventually, serving  # noqa: E402
 from test_video import pictures, times_of, write_clip  # noqa: E402
 
+pytest_plugins = ["serving_fixtures"]
+
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from densedepth.commands.engines import Budget, Engine, in_threads, on_ray
 from densedepth.commands.outputs import OUTPUTS, SpaceOptions, output_path
 from densedepth.errors import DenseDepthError
 from densedepth.io import CameraChoice, read_photo
-from densedepth.io.opening import open_picture
+from densedepth.io.opening import one_line, open_picture
 from densedepth.io.write import is_written
 from densedepth.runtime import load
 from densedepth.runtime.devices import AUTO, cores
@@ -96,7 +96,7 @@ class PhotoPredictor:
         try:
             return self._outcome(file, stem)
         except (DenseDepthError, OSError, MemoryError) as error:
-            why = " ".join(str(error).split()) or type(error).__name__
+            why = one_line(error)
             return Outcome(f"error: {why if why.startswith(str(file)) else f'{file}: {why}'}", failed=True)
 
     def _outcome(self, file: Path, stem: Path) -> Outcome:

@@ -6,6 +6,7 @@ import json as json_format
 import platform
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -103,25 +104,28 @@ def bench(
         open_dataset(dataset, root, "test", **options)
     names = [known_device(name) for name in devices] or _installed()
     threads = threads or cores()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {spec: _random_bundle(spec, Path(folder)) for spec in random} or {name: _bundle(name) for name in model}
-        paths = {name: _exported(path, Path(folder)) for name, path in paths.items()}
+    with ExitStack() as stack:
+        # The file is begun now: what stands in its way is told before minutes of measuring.
+        beside = None if json is None else stack.enter_context(replacing(json))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        paths = {spec: _random_bundle(spec, folder) for spec in random} or {name: _bundle(name) for name in model}
+        paths = {name: _exported(path, folder) for name, path in paths.items()}
         rows, left_out = _contest(paths, names, pixels, rounds, threads, (dataset, root, options, limit))
-    if not rows:
-        raise DenseDepthError("nothing could be measured")
-    about = {
-        "machine": _machine(),
-        "threads": threads,
-        "rounds": rounds,
-        "versions": _versions(),
-        "delta1_of": None if root is None else {"dataset": dataset, "limit": limit, "tta": False},
-    }
-    print(f"{about['machine']}; {threads} threads; {', '.join(f'{n} {v}' for n, v in _versions().items())}")
-    print(_table(rows))
-    if json is not None:
-        with replacing(json) as temporary:
+        if not rows:
+            raise DenseDepthError("nothing could be measured")
+        about = {
+            "machine": _machine(),
+            "threads": threads,
+            "rounds": rounds,
+            "versions": _versions(),
+            "delta1_of": None if root is None else {"dataset": dataset, "limit": limit, "tta": False},
+        }
+        print(f"{about['machine']}; {threads} threads; {', '.join(f'{n} {v}' for n, v in _versions().items())}")
+        print(_table(rows))
+        if beside is not None:
             text = json_format.dumps({**about, "rows": [asdict(row) for row in rows], "left_out": left_out}, indent=1)
-            temporary.write_text(text + "\n")
+            beside.write_text(text + "\n")
+    if json is not None:
         print(f"written: {json}")
     return 0
 

@@ -25,6 +25,9 @@ from densedepth.commands.engines import Engine, on_ray
 from densedepth.commands.processes import in_processes
 from densedepth.data import DepthDataset, Frame, open_dataset
 from densedepth.data.fill import fill_depth
+from densedepth.data.readers.folder_index import MANIFEST
+from densedepth.data.readers.kitti_files import UNITS_PER_METRE
+from densedepth.data.readers.manifest import COLUMNS
 from densedepth.errors import DataError, DenseDepthError
 from densedepth.io import replacing
 from densedepth.io.write import is_written
@@ -33,10 +36,7 @@ from densedepth.types import DepthMap
 
 Format = Literal["mm", "kitti", "npz"]
 
-MANIFEST = "manifest.csv"
 JOURNAL = "fill.jsonl"
-COLUMNS = ("image", "depth", "scene", "split", "fx", "fy", "cx", "cy")
-UNITS_PER_METRE_KITTI = 256
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def fill(
     parts += [f"{failed} failed"] if failed else []
     print(f"{'; '.join(parts)}; {time.perf_counter() - started_s:.1f} s")
     if rows:
-        scale = f" --options.metres_per_unit {1 / UNITS_PER_METRE_KITTI}" if format == "kitti" else ""
+        scale = f" --options.metres_per_unit {1 / UNITS_PER_METRE}" if format == "kitti" else ""
         print(f"read it with: --dataset folder --root {out}{scale}")
     return 1 if failed else 0
 
@@ -208,7 +208,7 @@ def _write_depth(depth_m: np.ndarray, frame: Frame, job: FillJob) -> None:
     if job.format != "kitti":
         DepthMap(depth_m, camera=frame.camera, camera_source="given" if frame.camera else None).save(job.depth)
         return
-    units = np.rint(depth_m * np.float64(UNITS_PER_METRE_KITTI))
+    units = np.rint(depth_m * np.float64(UNITS_PER_METRE))
     if units.max() > 65535 or units.min() < 1:
         raise DataError(
             f"{frame.key}: {depth_m.min():.3f} to {depth_m.max():.3f} m does not fit 16 bit at 256 per metre; "

@@ -48,7 +48,7 @@ def export(
         license: what the weights may be used for; stands in the card
         metrics: results of `densedepth evaluate --json` to put into the card
         half_weights: store weights as float16, half the size; arithmetic stays float32
-        int8: run in integers: a third of the time, half the size; layers that cannot bear it stay in float
+        int8: calculate in integers, which halves the file; layers that cannot bear it stay in float
         calibration: for --int8, a folder of photos like those the network will see, or of a data set, whose training
             frames are taken
         photos: at most so many of them are used, evenly spread

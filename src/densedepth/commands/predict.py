@@ -72,8 +72,9 @@ def predict(
             under a smaller angle than this, in degrees; 0 keeps all points
         normals: points get normals, too
         mesh_step: a mesh keeps every n-th row and column; 0 takes the smallest for at most 500,000 vertices
-        device: what runs the model: auto takes the fastest installed that works; or onnxruntime, cuda, coreml,
-            directml, openvino, torch, torch:compile, torch:cuda
+        device: what runs the model: auto takes a GPU that onnxruntime offers and that works, else onnxruntime on the
+            processor (an .xml runs on openvino); or onnxruntime, cuda, coreml, directml, openvino, torch,
+            torch:compile, torch:cuda
         threads: processor cores to use for one photo; by default they are shared out
         engine: local works on this machine; ray spreads the photos over a cluster (the one that $RAY_ADDRESS names, or
             the cores of this machine); folders must lie where every machine sees them

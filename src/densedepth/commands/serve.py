@@ -54,7 +54,7 @@ def serve(
         max_video_mb: size of a video's file, in megabytes
         max_video_frames: frames of a video that are worked on
         video_ttl_s: seconds for which a finished video is kept
-        device: what the network runs on, e.g. onnxruntime, cuda or openvino; auto takes the fastest that is installed
+        device: what runs the network, see densedepth predict --help
         threads: processor cores for the network; all by default
         log: form of the log on stderr, which never says what a picture shows or is called
     """

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from densedepth.errors import DenseDepthError
+from densedepth.io.opening import one_line
 from densedepth.runtime import Bundle, read_card
 
 #: Where the card stands in the model's rt_info.
@@ -38,7 +39,7 @@ def write_ir(bundle: Path, path: Path, *, half_weights: bool, check: Callable[[B
     try:
         model = openvino.convert_model(bundle)
     except Exception as error:  # OpenVINO raises RuntimeError for everything
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise DenseDepthError(f"{path}: OpenVINO {openvino.__version__} cannot convert the graph ({reason})") from error
     model.set_rt_info(read_card(bundle).to_json(), CARD_PATH)
     path.parent.mkdir(parents=True, exist_ok=True)

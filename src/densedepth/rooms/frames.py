@@ -74,12 +74,10 @@ class FurnishedRooms:
         seed: draws everything.
         config: size and field of view.
         assets: folder with the furniture.
-        cache: for parsed models; None is the user's cache folder.
     """
 
-    def __init__(self, count: int, seed: int, config: RoomsConfig, assets: Path, cache: Path | None = None) -> None:
-        self.count, self.seed, self.config = count, seed, config
-        self.assets, self.cache = assets, cache
+    def __init__(self, count: int, seed: int, config: RoomsConfig, assets: Path) -> None:
+        self.count, self.seed, self.config, self.assets = count, seed, config, assets
         self._catalogue: Catalogue | None = None
         self._renderer: Renderer | None = None
         self._loaded: tuple[int, Plan, Scene] | None = None
@@ -124,7 +122,7 @@ class FurnishedRooms:
     def room(self, number: int) -> tuple[Plan, Scene]:
         """Room ``number``, loaded into the renderer."""
         if self._catalogue is None:
-            self._catalogue = open_catalogue(self.assets, self.cache)
+            self._catalogue = open_catalogue(self.assets)
         if self._renderer is None:
             self._renderer = Renderer(self.config.width, self.config.height)
         if self._loaded is None or self._loaded[0] != number:
@@ -152,7 +150,7 @@ def _worth_keeping(rendered: Rendered) -> bool:
 def build_room(catalogue: Catalogue, rng: np.random.Generator, kind: str) -> tuple[Plan, Scene]:
     """Sample, finish and light a room."""
     plan, furnisher = sample_plan(catalogue, rng, kind)
-    style = sample_style(rng, kind)
+    style = sample_style(rng)
     lights, shining = sample_lights(plan, rng, style.blind)
     if not any(light.kind == "window" for light in lights):
         style.outside = "night"

@@ -75,12 +75,7 @@ class Furnisher:
         return item if self.plan.add(item) else None
 
     def against(
-        self,
-        item: Item | None,
-        walls: Sequence[Wall] | None = None,
-        z: float = 0.0,
-        corner: bool = False,
-        tries: int = 24,
+        self, item: Item | None, walls: Sequence[Wall] | None = None, corner: bool = False, tries: int = 24
     ) -> Item | None:
         """With its back to a wall, somewhere along it; `corner` pushes it to an end of the wall."""
         if item is None:
@@ -94,7 +89,7 @@ class Furnisher:
             along = self.rng.uniform(0, free)
             if corner:
                 along = self.rng.choice([0.02, free - 0.02])
-            if self.at_wall(item, wall, along + item.size_m[0] / 2, z):
+            if self.at_wall(item, wall, along + item.size_m[0] / 2):
                 return item
         return None
 
@@ -142,14 +137,14 @@ class Furnisher:
                 return item
         return None
 
-    def on_top(self, support: Item | None, item: Item | None, tries: int = 12, faces_front: bool = True) -> Item | None:
+    def on_top(self, support: Item | None, item: Item | None, tries: int = 12) -> Item | None:
         """On a flat part of `support`, wherever there is room."""
         if support is None or item is None:
             return None
         room = np.array(support.size_m[:2]) / 2 - 0.01
         columns = support.surfaces()
         for _ in range(tries):
-            turn = self.rng.normal(0, 0.35) if faces_front else self.rng.uniform(0, 2 * np.pi)
+            turn = self.rng.normal(0, 0.35)
             local = self.rng.uniform(-room, room)
             x, y = support.to_room(local[None])[0]
             item.turn_rad = support.turn_rad + turn
@@ -173,9 +168,9 @@ class Furnisher:
             books = role in ("table thing", "desk thing") and self.chance(0.2)
             self.on_top(support, self.own("books", things.stack_of_books(self.rng)) if books else self.piece(role))
 
-    def chairs(self, table: Item, role: str = "chair", share: float = 0.8) -> None:
+    def chairs(self, table: Item, share: float = 0.8) -> None:
         """Chairs of one kind around a table, facing it, most of them pushed in a little."""
-        key = self.pick(role)
+        key = self.pick("chair")
         if key is None:
             return
         width, depth, _ = self.catalogue.pieces[key].size_m
@@ -210,15 +205,15 @@ class Furnisher:
                     local = np.array([x * (half_x + out), 0.0])
                 at = table.to_room(local[None])[0]
                 if self.place(
-                    self.piece(role, key), at[0], at[1], 0.0, table.turn_rad + turn + self.rng.normal(0, 0.08)
+                    self.piece("chair", key), at[0], at[1], 0.0, table.turn_rad + turn + self.rng.normal(0, 0.08)
                 ):
                     break
 
-    def hang(self, item: Item | None, low_m: float = 1.0, high_m: float = 1.5, tries: int = 3) -> Item | None:
+    def hang(self, item: Item | None, low_m: float = 1.0, high_m: float = 1.5) -> Item | None:
         """On a wall, where nothing else is."""
         if item is None:
             return None
-        for _ in range(tries):
+        for _ in range(3):
             z = self.rng.uniform(low_m, high_m)
             wall = self.plan.walls[int(self.rng.integers(len(self.plan.walls)))]
             free = wall.length_m - item.size_m[0] - 0.2

@@ -112,8 +112,8 @@ def dining_group(f: Furnisher) -> Item | None:
     return table
 
 
-def desk_place(f: Furnisher, tries: int = 24) -> Item | None:
-    desk = f.against(f.piece("desk"), tries=tries)
+def desk_place(f: Furnisher) -> Item | None:
+    desk = f.against(f.piece("desk"))
     if desk is None:
         return None
     f.on_top(desk, f.piece("computer"), tries=20)

@@ -29,7 +29,6 @@ class Material:
         texture: uint8 (256, 256, 4) RGBA, or None.
         detail: name of a procedural texture that is laid on by the box projection of the points, or "".
         glow: 1 for something that shines by itself.
-        tint: whether a room may give the part another colour.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Material:
     texture: NDArray[np.uint8] | None = None
     detail: str = ""
     glow: float = 0.0
-    tint: bool = True
 
 
 def _unit_box() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:

@@ -72,7 +72,7 @@ class Style:
         return replace(mesh, materials=materials)
 
 
-def sample_style(rng: Rng, kind: str) -> Style:
+def sample_style(rng: Rng) -> Style:
     white = hsv(rng.uniform(0.08, 0.16), rng.uniform(0, 0.05), rng.uniform(0.85, 0.95))
     stained = wood_color(rng)
     sheer = rng.random() < 0.3

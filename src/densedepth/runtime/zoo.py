@@ -26,8 +26,9 @@ def load(model: str | Path = "nyu", *, device: str = AUTO, threads: int | None =
         model: name of a shipped bundle, path of a bundle (.onnx or .xml), a checkpoint folder, which needs torch, or
             `hf:user/repo` for a bundle of the Hugging Face hub, see `runtime.hub`.
             A shipped name wins over a folder of that name: write ./nyu for the folder.
-        device: what runs it, a name in `densedepth.runtime.devices.DEVICES`; "auto" takes the fastest installed that
-            works, which `estimator.device` then names, with a warning where one did not.
+        device: what runs it, a name in `densedepth.runtime.devices.DEVICES`; "auto" takes a GPU that onnxruntime offers
+            and that works, with a warning about one that does not, else onnxruntime on the CPU, and OpenVINO for an
+            .xml. `estimator.device` names it.
         threads: cores used for one prediction; None lets the runtime decide.
 
     Returns:

@@ -46,7 +46,8 @@ class Recipe:
             ImageNet's.
         deliver: at the end write the bundle RUN/model.onnx, measure it on the validation frames, and write
             RUN/validation.json and RUN/report/.
-        fresh: begin anew even if the run folder holds a checkpoint; its checkpoints, weights and metrics are deleted.
+        fresh: begin anew even if the run folder holds a checkpoint; its checkpoints, weights, metrics, bundle and
+            report are deleted.
     """
 
     data: DataConfig

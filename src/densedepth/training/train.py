@@ -19,8 +19,8 @@ from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
 from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.training.checkpoints import Checkpoints, Loaded, reported
-from densedepth.training.deliver import deliver
-from densedepth.training.guard import LossGuard, Reported
+from densedepth.training.deliver import BUNDLE, REPORT, RESULT, deliver
+from densedepth.training.guard import BAD_BATCH, LossGuard, Reported
 from densedepth.training.loader import DepthData
 from densedepth.training.logs import CSV, Pictures, RunLog
 from densedepth.training.parallel import build_fabric, compiles, end_others, launch, precision_of
@@ -29,6 +29,9 @@ from densedepth.training.recipe import Recipe, takes_fields
 from densedepth.training.session import Session
 from densedepth.training.start import changes, check_same_run, first_network, identity, say, settled
 from densedepth.training.stopping import StopSignals
+
+OF_A_RUN = ("checkpoints", "best", ".best-old", "tensorboard", CSV, BAD_BATCH, BUNDLE, RESULT, REPORT)
+"""What a run folder holds that belongs to the weights of one run, or was made of them."""
 
 
 @takes_fields
@@ -238,7 +241,7 @@ class Run:
             self.session.load_state_dict(last.state, last.net.state_dict())
             return int(last.state["rows"])
         if self.recipe.fresh and self.first:
-            for name in ("checkpoints", "best", ".best-old", "tensorboard", CSV):
+            for name in OF_A_RUN:
                 path = self.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return 0

@@ -93,9 +93,9 @@ def find_conventions(maps: Sequence[np.ndarray], stated: float | None, disparity
     return Conventions(dtype, blank.dtypes, invalid, why, stated, hypotheses, inverse)
 
 
-def sampled(values: np.ndarray, most: int = SAMPLED) -> np.ndarray:
-    """At most so many of the values, evenly."""
-    return values[:: max(1, len(values) // most)]
+def sampled(values: np.ndarray) -> np.ndarray:
+    """About ``SAMPLED`` of the values, evenly."""
+    return values[:: max(1, len(values) // SAMPLED)]
 
 
 def _hole_mark(maps: Sequence[np.ndarray]) -> tuple[float, str]:

@@ -28,6 +28,7 @@ from densedepth.data.inspection.survey import Measured, Progress, in_threads, me
 from densedepth.data.readers.folder_index import FolderIndex, index_folder
 from densedepth.data.readers.pairing import DISPARITY_WORDS, words_of
 from densedepth.errors import DataError, DenseDepthError
+from densedepth.io.opening import one_line
 
 #: Its root may be a name of the hub.
 HUB = "hf"
@@ -244,7 +245,7 @@ def _duplicates(result: Inspection, numbers: Sequence[int], progress: Progress) 
                 return None
             return fingerprint(source.pixels(number).image, items[number].where)
         except (DenseDepthError, OSError) as error:
-            return Finding("unreadable", items[number].where, " ".join(str(error).split()), number)
+            return Finding("unreadable", items[number].where, one_line(error), number)
 
     found = list(in_threads(work, range(len(items)), progress, "photo"))
     broken = [each for each in found if isinstance(each, Finding)]

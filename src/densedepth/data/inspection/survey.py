@@ -19,6 +19,7 @@ from densedepth.data.inspection.sources import Pixels, Source
 from densedepth.data.readers.depth_files import picture_header
 from densedepth.errors import DenseDepthError
 from densedepth.io import read_image
+from densedepth.io.opening import one_line
 
 #: Depth histogram, metres: 10 bins an octave from 5 cm to 200 m.
 BIN_EDGES_M = np.geomspace(0.05, 204.8, 121)
@@ -85,7 +86,7 @@ def read_or_finding(source: Source, number: int) -> Pixels | Finding:
     try:
         return source.pixels(number)
     except (DenseDepthError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = one_line(error)
         files = [str(file) for file in (item.depth, item.photo) if file is not None]
         where = next((file for file in files if text.startswith(file)), item.where)
         code = "refused" if item.depth is None else "wrong-type" if _is_coloured(item.depth, where) else "unreadable"

@@ -121,16 +121,16 @@ def read_velodyne(path: str | os.PathLike[str]) -> np.ndarray:
     return values.reshape(-1, 4)
 
 
-def read_raw_calibration(day: Path, camera: str = "02") -> LidarCamera:
-    """The calibration of KITTI raw: ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` in the folder of a day.
+def read_raw_calibration(day: Path) -> LidarCamera:
+    """The calibration of KITTI raw for camera 02: ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` of a day.
 
     Raises:
         DataError: a file or an entry of it is missing or malformed.
     """
     cameras, scanner = _read(day / "calib_cam_to_cam.txt"), _read(day / "calib_velo_to_cam.txt")
     to_camera0 = np.hstack([scanner.matrix("R", 3, 3), scanner.matrix("T", 3, 1)])
-    projection = cameras.matrix(f"P_rect_{camera}", 3, 4)
-    return _lidar_camera(projection, cameras.matrix("R_rect_00", 3, 3), to_camera0, cameras, f"S_rect_{camera}")
+    projection = cameras.matrix("P_rect_02", 3, 4)
+    return _lidar_camera(projection, cameras.matrix("R_rect_00", 3, 3), to_camera0, cameras, "S_rect_02")
 
 
 def read_raw_camera(day: Path, camera: str = "02") -> np.ndarray | None:

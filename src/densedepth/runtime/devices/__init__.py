@@ -71,7 +71,7 @@ def open_runner(path: Path, device: str = AUTO, threads: int | None = None) -> t
     Args:
         path: .onnx, or OpenVINO's .xml with its .bin beside it.
         device: a name in `DEVICES`; "auto" takes a GPU that onnxruntime offers, if it starts and its depth agrees with
-            the CPU's within 1 %, else the CPU. A GPU that does not is named in a warning.
+            the CPU's within 1 %, else the CPU. A GPU that does not is named in a warning. An .xml runs on OpenVINO.
         threads: cores used for one prediction; None lets the runtime decide.
 
     Returns:
