@@ -62,7 +62,6 @@ OWN_TESTS = {"own-frames.md": "test_own_frames.py"}
 
 QUICK = {
     "data synth": ["--frames", "8", "--size", "64x48", "--workers", "1"],
-    "bench": ["--sizes", "64x48", "--rounds", "1"],
     "predict": ["--overwrite", "--threads", "1"],
     "video": ["--overwrite", "--threads", "1"],
 }

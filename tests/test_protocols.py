@@ -316,6 +316,23 @@ def test_command(nyu_root: Path, tiny_bundle: MakeBundle, tmp_path: Path, capsys
     assert result["per_image"]["abs_rel"] < 0.02
 
 
+@pytest.mark.parametrize("flag", ["--json", "--csv", "--report"])
+def test_places_that_cannot_be_written_are_told_before_measuring(
+    flag: str,
+    nyu_root: Path,
+    tiny_bundle: MakeBundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("densedepth.commands.evaluate.evaluate_model", lambda *_, **__: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    words = ["evaluate", "--model", str(tiny_bundle()), "--root", str(nyu_root), flag, str(tmp_path / "file" / "x")]
+    assert main(words) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: {tmp_path / 'file'}")
+
+
 def test_command_never_imports_torch(nyu_root: Path, tiny_bundle: MakeBundle, tmp_path: Path) -> None:
     from test_imports import TORCH, run_python
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from densedepth.data import DepthDataset, open_dataset, split_by_scene
 from densedepth.errors import DataError
 from densedepth.evaluation import Alignment, evaluate_model, protocol_for, write_report
 from densedepth.evaluation.hf import load_any
+from densedepth.io import replacing
 from densedepth.runtime.devices import AUTO
 
 
@@ -72,21 +74,29 @@ def evaluate(
     rules = protocol_for(dataset, protocol)
     estimator = load_any(model, device=device, threads=threads)
     print(f"device: {estimator.device}", file=sys.stderr)
-    result = evaluate_model(
-        estimator,
-        frames,
-        rules,
-        dataset_name=f"{dataset} {split}",
-        tta=tta,
-        alignment=alignment,
-        use_camera=use_camera,
-        limit=limit,
-        progress=_bar("image"),
-    )
-    print(result)
-    written = [result.save_json(json)] if json is not None else []
-    if csv is not None:
-        written.append(result.save_csv(csv))
+    with ExitStack() as stack:
+        # The files are begun now: what stands in their way is told before minutes of measuring.
+        json_beside = None if json is None else stack.enter_context(replacing(json))
+        csv_beside = None if csv is None else stack.enter_context(replacing(csv))
+        if report is not None:
+            report.mkdir(parents=True, exist_ok=True)
+        result = evaluate_model(
+            estimator,
+            frames,
+            rules,
+            dataset_name=f"{dataset} {split}",
+            tta=tta,
+            alignment=alignment,
+            use_camera=use_camera,
+            limit=limit,
+            progress=_bar("image"),
+        )
+        print(result)
+        if json_beside is not None:
+            result.save_json(json_beside)
+        if csv_beside is not None:
+            result.save_csv(csv_beside)
+    written = [path for path in (json, csv) if path is not None]
     if report is not None:
         drawn = _bar("picture")
         written.append(
