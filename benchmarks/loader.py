@@ -23,8 +23,9 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from densedepth.data import AugmentConfig, DepthDataset, InMemory, Subset, open_
 from densedepth.io import read_image
 from densedepth.training.config import DataConfig
 from densedepth.training.loader import DepthData
+from densedepth.training.memory import keep_freed_memory
 from densedepth.training.pairs import TrainingPairs
 
 HEIGHT, WIDTH = 240, 320
@@ -78,7 +80,8 @@ def ours(root: Path, frames: int, augment: AugmentConfig, workers: int, *, in_me
     data.train_frames = Subset(data.train_frames, range(frames))
     data.batch(BATCH)
     if in_memory:  # here, before the workers start, so that each has all frames from its first epoch on
-        kept = data.train_batches(0).dataset.frames
+        loader: Any = data.train_batches(0)
+        kept = loader.dataset.frames
         for index in range(frames):
             kept.frame(index)
 
@@ -120,12 +123,17 @@ def compare(root: Path, files: list[tuple[Path, Path]], augment: AugmentConfig, 
         print(f"| {name} | {1 / wall_s:.0f} | {1e3 * used_s:.2f} | {' | '.join(shown)} |", flush=True)
 
 
-def stages(files: list[tuple[Path, Path]], rounds: int) -> None:
+def stages(files: list[tuple[Path, Path]], frames: DepthDataset, rounds: int) -> None:
+    keep_freed_memory()  # as the loader's workers do
     photos, depths = zip(*files[:50], strict=True)
     full = [Image.open(path).convert("RGB") for path in photos]
     small = [np.array(photo.resize((WIDTH, HEIGHT))) for photo in full]
     floats = [torch.rand(3, HEIGHT, WIDTH) for _ in range(BATCH)]
     views = [torch.from_numpy(image).permute(2, 0, 1) for image in small[:BATCH]]
+    mirror = COMPARISONS["mirror"]
+    plainly = Plain(files, (HEIGHT, WIDTH), mirror, Image.Resampling.BILINEAR)
+    config = DataConfig("", height=HEIGHT, width=WIDTH, augment=mirror)
+    pairs = TrainingPairs(frames, config, seed=0, focal_px=None)
     steps: dict[str, tuple[Callable[..., object], Iterable[object], int]] = {
         "JPEG, whole": (lambda path: Image.open(path).load(), photos, 1),
         "JPEG, at 1/2 (draft)": (lambda path: read_image(path, (HEIGHT, WIDTH)), photos, 1),
@@ -135,13 +143,15 @@ def stages(files: list[tuple[Path, Path]], rounds: int) -> None:
         "photo to float": (lambda image: torch.from_numpy(image).permute(2, 0, 1).float() / 255, small, 1),
         "collate, float": (lambda _: torch.stack(floats), range(20), BATCH),
         "collate, bytes": (lambda _: torch.stack(views), range(20), BATCH),
+        "a whole draw (mirror), plain, bilinear": (plainly.__getitem__, range(len(full)), 1),
+        "a whole draw (mirror), densedepth": (lambda index: pairs[0, index], range(len(full)), 1),
     }
     print("| stage | CPU ms/frame |\n|---|---|")
-    for name, (step, inputs, frames) in steps.items():
-        print(f"| {name} | {1e3 * cpu_of(step, list(inputs), rounds) / frames:.3f} |")
+    for name, (step, inputs, count) in steps.items():
+        print(f"| {name} | {1e3 * cpu_of(step, list(inputs), rounds) / count:.3f} |")
 
 
-def cpu_of(step: Callable[..., object], inputs: list[object], rounds: int) -> float:
+def cpu_of(step: Callable[..., object], inputs: Sequence[object], rounds: int) -> float:
     """Seconds a call, the median of the rounds."""
     taken = []
     for _ in range(rounds + 1):
@@ -211,7 +221,7 @@ def main() -> None:
                 print(f"\nAugmentation: {name}\n", flush=True)
                 compare(options.root, files, COMPARISONS[name], options.workers, options.rounds)
         case "stages":
-            stages(files, options.rounds)
+            stages(files, frames, options.rounds)
         case "quality":
             quality(files)
         case "augment":

@@ -60,11 +60,12 @@ class Plain(Dataset[tuple[Tensor, Tensor]]):
     def _resized(self, photo: Image.Image, box: tuple[float, float, float, float]) -> Tensor:
         height, width = self.size
         if isinstance(self.resizer, Image.Resampling):
-            small = photo.resize((width, height), self.resizer, box)
-            return torch.from_numpy(np.array(small)).permute(2, 0, 1).float().div_(255)
+            resized = photo.resize((width, height), self.resizer, box)
+            return torch.from_numpy(np.array(resized)).permute(2, 0, 1).float().div_(255)
         left, top, right, bottom = (round(side) for side in box)
         pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
-        return F.resized_crop(pixels, top, left, bottom - top, right - left, [height, width]).float().div_(255)
+        small: Tensor = F.resized_crop(pixels, top, left, bottom - top, right - left, [height, width])
+        return small.float().div_(255)
 
     def _recoloured(self, image: Tensor) -> Tensor:
         config, strength = self.augment, self.augment.colour

@@ -3,9 +3,10 @@
     densedepth data rooms --out rooms --frames 6000 --seed 7
     python benchmarks/rooms_transfer.py --root ../shared/nyu --rooms rooms --take 2000 5400
 
-Every arm sees the same number of pictures. Trains configs/transfer.yaml at the size of --size, measures every run on
-the NYU scenes it held out, and the rooms alone on the same scenes (zero-shot, the frames' camera told). Runs that are
-done are not done again, one that was interrupted goes on. Prints the table; OUT/table.md and table.json hold it.
+Every arm sees the same number of pictures, and those of a last group half as many more. Trains configs/transfer.yaml
+at the size of --size, measures every run on the NYU scenes it held out, and the rooms alone on the same scenes
+(zero-shot, the frames' camera told). Runs that are done are not done again, one that was interrupted goes on. Prints
+the table; OUT/table.md and table.json hold it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Study:
     """The runs of all arms and seeds, each in a folder of its own below OUT."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.root, self.out = args.root, args.out
+        self.root: Path = args.root
+        self.out: Path = args.out
         height, width = args.size
         size = ["--data.height", height, "--data.width", width]
         self.common = ["--config", CONFIG, *size, "--precision", args.precision]
@@ -80,6 +82,17 @@ class Study:
             also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES}])
             mixed = self.train(f"mixed{count}", seed, self.root, self.steps, "--data.also", also)
             found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
+        # Half as many pictures more, so that rooms come on top of all the real frames and not in their place.
+        count, rooms = max(self.rooms.items())
+        steps = self.steps + self.steps // 2
+        longer = self.train("nyu-longer", seed, self.root, steps)
+        found["1.5 times: ImageNet, NYU"] = self.measure(longer, plain)
+        start: list[str | Path] = ["--init-from", self.out / f"rooms{count}-{seed}"]
+        after = self.train(f"rooms{count}-nyu-longer", seed, self.root, self.steps, *start)
+        found[f"1.5 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
+        also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 2}])
+        mixed = self.train(f"mixed{count}-longer", seed, self.root, steps, "--data.also", also)
+        found[f"1.5 times: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
         return found
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from conftest import write_nyu_layout
 from densedepth.data import AugmentConfig, Frame, InMemory, NyuCsv, Subset, whole
@@ -24,6 +24,7 @@ from densedepth.data.augment import draw_view, generator
 from densedepth.data.base import read_frame
 from densedepth.errors import DataError
 from densedepth.training.config import DataConfig
+from densedepth.training.loader import DepthData
 from densedepth.training.pairs import TrainingPairs, ValidationPairs
 from densedepth.types import Camera
 
@@ -99,6 +100,31 @@ def test_a_batch_is_what_the_engine_expects(root: Path) -> None:
         }
     assert validation["index"].tolist() == [0, 1, 2]
     assert validation["epoch"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_lies_in_one_piece_and_is_what_torch_makes_of_its_frames(root: Path, workers: int) -> None:
+    settings = DataConfig(str(root), height=96, width=128, validation_fraction=0, augment=STRONG, workers=workers)
+    batches = DepthData(settings, batch_size=3, seed=0).train_batches(epoch=2)
+    for batch in batches:
+        assert len({value.untyped_storage().data_ptr() for value in batch.values()}) == 1
+        keys = zip(batch["epoch"].tolist(), batch["index"].tolist(), strict=True)
+        expected = default_collate([batches.dataset[key] for key in keys])
+        assert batch.keys() == expected.keys()
+        for name, value in expected.items():
+            assert torch.equal(batch[name], value)
+            assert batch[name].stride() == value.stride()
+
+
+def test_a_draw_of_a_kept_frame_of_the_right_size_leaves_it_as_it_is(root: Path) -> None:
+    kept = InMemory(NyuCsv(root))
+    before = kept.frame(0, (240, 320)).image.tobytes()
+    cut = AugmentConfig(mirror=0, channel_swap=0, cut_depth=1)
+    image = TrainingPairs(kept, config(240, 320, cut), 0, None)[0, 0]["image"]
+    assert kept.frame(0, (240, 320)).image.tobytes() == before
+    assert image.permute(1, 2, 0).numpy().tobytes() != before
+    untouched = ValidationPairs(kept, config(240, 320), None)[0]["image"]
+    assert untouched.permute(1, 2, 0).numpy().tobytes() == before
 
 
 @pytest.mark.parametrize("size", [(240, 320), (120, 160), (60, 80), (480, 640)])

@@ -99,14 +99,18 @@ def whole(frame: Frame, size: tuple[int, int], *, focal_px: float | None, fit: F
 
 def recolour(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair:
     """Draw the part of the augmentation that touches the photo alone."""
-    picture = untouched = Image.fromarray(pair.image)
-    if rng.random() < config.channel_swap:
-        picture = Image.merge("RGB", [picture.getchannel(i) for i in PERMUTATIONS[rng.integers(len(PERMUTATIONS))]])
-    if config.colour > 0:
-        picture = _jitter_colour(picture, config.colour, rng)
-    if config.blur_noise > 0:
-        picture = _blur_and_noise(picture, config.blur_noise, rng)
-    image = pair.image if picture is untouched else np.array(picture)
+    image = pair.image
+    swap = rng.random() < config.channel_swap
+    if swap or config.colour > 0 or config.blur_noise > 0:
+        picture = Image.fromarray(image)
+        if swap:
+            order = PERMUTATIONS[rng.integers(len(PERMUTATIONS))]
+            picture = Image.merge("RGB", [picture.getchannel(i) for i in order])
+        if config.colour > 0:
+            picture = _jitter_colour(picture, config.colour, rng)
+        if config.blur_noise > 0:
+            picture = _blur_and_noise(picture, config.blur_noise, rng)
+        image = np.array(picture)
     if config.cut_depth > 0 and rng.random() < config.cut_depth:
         _cut_depth(image, pair.depth_m, rng)
     return Pair(image, pair.depth_m, pair.valid)

@@ -113,13 +113,13 @@ class Window:
         """Anti-aliased. What lies outside the frame is its mirror image."""
         if self.angle:
             return self._turned(image, size)
-        picture = Image.fromarray(image)
+        height, width = image.shape[:2]
         reach_x, reach_y = size[1] * self.pixel_x / 2, size[0] * self.pixel_y / 2
         left, top = max(0.0, self.centre_x - reach_x), max(0.0, self.centre_y - reach_y)
-        right, bottom = (
-            min(picture.width, self.centre_x + reach_x),
-            min(picture.height, self.centre_y + reach_y),
-        )
+        right, bottom = min(width, self.centre_x + reach_x), min(height, self.centre_y + reach_y)
+        if not self.mirror and size == (height, width) and (left, top, right, bottom) == (0, 0, width, height):
+            return image.copy()  # read at the right size; Pillow gives the same by four copies
+        picture = Image.fromarray(image)
         # Hamming is as sharp as bicubic at the price of bilinear; no window moves by whole pixels alone, as with box.
         cut = picture.resize((size[1], size[0]), Image.Resampling.HAMMING, (left, top, right, bottom))
         return np.array(cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirror else cut)

@@ -1,7 +1,7 @@
 """From frames to tensors: what one sample is, drawn by (epoch, index).
 
 A sample is ``image`` uint8 (3, H, W), ``depth_m`` float32 and ``valid`` bool (1, H/2, W/2), and the int64 numbers
-``epoch`` and ``index``, which say what draw of which frame it is. torch's own collate stacks them. Photos stay bytes
+``epoch`` and ``index``, which say what draw of which frame it is. The loader stacks them. Photos stay bytes
 on their way to the device, where the network brings them to 0..1.
 """
 
