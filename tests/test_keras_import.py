@@ -17,7 +17,7 @@ import torch
 import densedepth
 from densedepth.cli import main
 from densedepth.errors import DenseDepthError
-from densedepth.models import DenseDepth, import_keras, load_checkpoint
+from densedepth.models import DenseDepth, import_keras, keras_import, load_checkpoint
 
 TINY = "densenet(1,2,1,2)"
 
@@ -308,6 +308,21 @@ def test_files_that_are_no_model(tmp_path: Path, tiny_h5: MakeFile) -> None:
         file["x"] = 1
     with pytest.raises(DenseDepthError, match="is no Keras model"):
         import_keras(tmp_path / "other.h5")
+
+
+def test_a_heap_of_texts_that_has_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libhdf5 never comes back from it; found by fuzz/run.py h5."""
+    monkeypatch.setattr(keras_import, "READ_S", 3.0)
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.attrs["model_config"] = '{"config": {"layers": []}}'
+        file.create_group("model_weights")
+    data = bytearray((tmp_path / "whole.h5").read_bytes())
+    first_object = data.index(b"GCOL") + 16
+    # Its length: where the next one is looked for, all is 0, so that the one after that is at the same place.
+    data[first_object + 8 : first_object + 16] = (4000).to_bytes(8, "little")
+    (tmp_path / "round.h5").write_bytes(data)
+    with pytest.raises(DenseDepthError, match=r"round\.h5: damaged.*get a whole copy"):
+        import_keras(tmp_path / "round.h5")
 
 
 # The command

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +39,11 @@ _UP = ("up1", "up2", "up3", "up4")
 
 MAX_BYTES = 4_000_000_000
 """Of all weights: several times as many as the published networks have."""
+
+READ_S = 30.0
+"""Within which a whole file's model_config is read many times over."""
+
+_READ_CONFIG = "import sys, h5py; h5py.File(sys.argv[1], 'r').attrs['model_config']"
 
 
 def import_keras(
@@ -106,6 +113,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
                 raise DenseDepthError(
                     f"{path} {what}: model_config and model_weights are needed, as Keras' model.save(file.h5) writes"
                 )
+            _check_it_can_be_read(path)
             text = file.attrs["model_config"]
             # h5py 2 wrote bytes, h5py 3 writes text.
             config = json.loads(text.decode() if isinstance(text, bytes) else str(text))
@@ -130,6 +138,14 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     except (KeyError, TypeError, AttributeError):
         raise DenseDepthError(f"{path}: model_config lists no layers; is it a functional Keras model?") from None
     return layers, arrays
+
+
+def _check_it_can_be_read(path: Path) -> None:
+    """Let another process read the model's JSON first: in a damaged heap of texts libhdf5 goes round for ever."""
+    try:
+        subprocess.run([sys.executable, "-c", _READ_CONFIG, path], capture_output=True, timeout=READ_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise DenseDepthError(f"{path}: damaged: its model_config cannot be read to an end; get a whole copy") from None
 
 
 def _name(layer: dict[str, Any]) -> str:
