@@ -253,6 +253,9 @@ def test_sync_list_of_the_usual_folders(tmp_path: Path) -> None:
         ("kitchen_0028b/rgb_00099.jpg kitchen_0028b/sync_depth_00045.png", "rgb_00099.jpg is missing"),
         ("kitchen_0028b/rgb_00045.jpg kitchen_0028b/sync_depth_00045.png far", "focal length"),
         ("kitchen_0028b/rgb_00045.jpg kitchen_0028b/sync_depth_00045.png -1", "focal length"),
+        ("kitchen_0028b/rgb_00045.jpg kitchen_0028b/sync_depth_00045.png inf", "focal length"),
+        ("kitchen_0028b/rgb_00045.jpg kitchen_0028b/sync_depth_00045.png nan", "focal length"),
+        ("kitchen_0028b/rgb_00045.jpg kitchen_0028b/sync_depth_00045.png 1e-322", "focal length"),
     ],
 )
 def test_sync_rows_name_their_line(sync: Path, row: str, message: str) -> None:

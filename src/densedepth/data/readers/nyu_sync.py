@@ -6,7 +6,6 @@ So the toolbox's synchronised frames are handed around, with lists of pairs (``n
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -177,9 +176,6 @@ def _camera(cells: list[str], source: str) -> Camera:
         return KINECT
     try:
         focal_px = float(cells[0])
-    except ValueError:
-        focal_px = math.nan
-    if not (math.isfinite(focal_px) and focal_px > 0):
-        raise DataError(f"{source}: the focal length must be a positive number of pixels, it is {cells[0]!r}")
-    scale = focal_px / KINECT.fx
-    return replace(KINECT, fx=focal_px, fy=KINECT.fy * scale)
+        return replace(KINECT, fx=focal_px, fy=KINECT.fy * (focal_px / KINECT.fx))
+    except ValueError:  # no number, or none that a camera can have
+        raise DataError(f"{source}: the focal length must be a positive number of pixels, it is {cells[0]!r}") from None
