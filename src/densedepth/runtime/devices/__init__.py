@@ -1,7 +1,7 @@
 """What a bundle can run on, by name: onnxruntime and its providers, OpenVINO, torch.
 
 On a CPU, `auto` means onnxruntime for an .onnx file, also where OpenVINO is installed: on the bundles measured the two
-need the same time for a photo within a tenth, and OpenVINO takes longer to get ready (docs/runtimes.md).
+need the same processor time for a photo within an eighth, and OpenVINO takes longer to get ready (docs/runtimes.md).
 """
 
 from __future__ import annotations
