@@ -325,6 +325,13 @@ def test_a_heap_of_texts_that_has_no_end(tmp_path: Path, monkeypatch: pytest.Mon
         import_keras(tmp_path / "round.h5")
 
 
+def test_a_text_that_ends_the_process(tiny_h5: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libhdf5 does with some damaged files."""
+    monkeypatch.setattr(keras_import, "_READ_CONFIG", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(DenseDepthError, match=r"damaged.*get a whole copy"):
+        import_keras(tiny_h5())
+
+
 # The command
 
 

@@ -141,11 +141,15 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
 
 
 def _check_it_can_be_read(path: Path) -> None:
-    """Let another process read the model's JSON first: in a damaged heap of texts libhdf5 goes round for ever."""
+    """Let another process read the model's JSON first: in a damaged heap of texts libhdf5 goes round for ever, or ends
+    the process (SIGSEGV)."""
+    command = [sys.executable, "-c", _READ_CONFIG, str(path)]
     try:
-        subprocess.run([sys.executable, "-c", _READ_CONFIG, path], capture_output=True, timeout=READ_S, check=False)
+        crashed = subprocess.run(command, capture_output=True, timeout=READ_S, check=False).returncode < 0
     except subprocess.TimeoutExpired:
-        raise DenseDepthError(f"{path}: damaged: its model_config cannot be read to an end; get a whole copy") from None
+        crashed = True
+    if crashed:
+        raise DenseDepthError(f"{path}: damaged: its model_config cannot be read to an end; get a whole copy")
 
 
 def _name(layer: dict[str, Any]) -> str:
