@@ -72,7 +72,7 @@ def judged(read: Any, path: Path, folder: Path) -> str | None:
     return None
 
 
-def work(name: str, seed: int, first: int, cases: int, end_s: float, findings: Path, counts: Any) -> None:
+def work(name: str, seed: int, first: int, cases: int, seconds: float, findings: Path, counts: Any) -> None:
     """Read case after case until so much processor time is used; the caller sees how far it came."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -97,7 +97,7 @@ def work(name: str, seed: int, first: int, cases: int, end_s: float, findings: P
                 keep(findings, name, seed, -1, path.read_bytes(), path.name, f"an undamaged file: {problem}")
                 counts.findings += 1
         for number in range(first, first + cases):
-            if time.process_time() > end_s:
+            if time.process_time() > seconds:
                 break
             counts.number = number
             chosen, data = case(name, seeds, seed, number)

@@ -47,11 +47,16 @@ class Running:
         return self.process.poll() is None and self.get("/healthz").status_code == 200
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until it holds: the server writes its log and counts when the answer has already gone."""
+def eventually(
+    condition: Callable[[], object], seconds: float = 30, why: Callable[[], object] = lambda: "waited in vain"
+) -> None:
+    """Wait until it holds: the server writes its log and counts when the answer has already gone.
+
+    `why` says what was there instead when it was in vain.
+    """
     deadline_s = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline_s, "waited in vain"
+        assert time.monotonic() < deadline_s, why()
         time.sleep(0.02)
 
 
@@ -84,10 +89,7 @@ def serving(
         found = re.match(r"(http://127\.0\.0\.1:\d+)/ ", line)
         assert found, f"{line}{log.read_text()}"
         server = Running(process, found[1], log)
-        deadline_s = time.monotonic() + START_S
-        while server.get("/readyz").status_code != 200:
-            assert time.monotonic() < deadline_s, log.read_text()
-            time.sleep(0.05)
+        eventually(lambda: server.get("/readyz").status_code == 200, START_S, log.read_text)
         yield server
     finally:
         process.kill()

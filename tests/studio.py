@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,7 @@ class Studio:
 
     def chooser(self) -> Any:
         """The dialog for files that the page has opened."""
-        deadline_s = time.monotonic() + 30
-        while not self.choosers:
-            assert time.monotonic() < deadline_s, "the page opens no dialog for files"
-            self.page.wait_for_timeout(50)
+        self._wait(lambda: self.choosers, "the page opens no dialog for files")
         return self.choosers.pop()
 
     def choose(self, name: str, value: str) -> None:
@@ -101,9 +99,13 @@ class Studio:
 
     def until(self, condition: str) -> None:
         """Wait until JavaScript finds this true. (`page.wait_for_function` needs what our policy forbids.)"""
+        self._wait(lambda: self.page.evaluate(condition), condition)
+
+    def _wait(self, condition: Callable[[], object], why: str) -> None:
+        # Playwright hears of events in its own waiting, which `time.sleep` is not.
         deadline_s = time.monotonic() + 30
-        while not self.page.evaluate(condition):
-            assert time.monotonic() < deadline_s, condition
+        while not condition():
+            assert time.monotonic() < deadline_s, why
             self.page.wait_for_timeout(50)
 
     def canvas(self, name: str) -> NDArray[np.uint8]:

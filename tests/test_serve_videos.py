@@ -112,7 +112,7 @@ def test_places_are_bounded_and_cancelling_frees_them(bundle: Path, clip: bytes,
             assert requests.delete(f"{server.url}/v1/videos/{video}").status_code == 204
         again = hand_in(server, clip)
         assert wait_for(server, again, "running", "queued")
-        eventually(lambda: len(files_of(server)) <= 2)
+        eventually(lambda: len(files_of(server)) <= 2, 20, lambda: files_of(server))
         # Ends while one is being worked on.
         server.process.terminate()
         assert server.process.wait(timeout=20) == 0
@@ -125,5 +125,5 @@ def test_long_videos_are_cut_with_a_remark_and_results_do_not_stay(bundle: Path,
         status = wait_for(server, video, "done", "failed")
         assert (status["state"], status["frames_done"]) == ("done", 5)
         assert status["remarks"] == ["only the first 5 frames; this server takes no more"]
-        eventually(lambda: server.get(f"/v1/videos/{video}").status_code == 404)
+        eventually(lambda: server.get(f"/v1/videos/{video}").status_code == 404, 20)
         eventually(lambda: not files_of(server))

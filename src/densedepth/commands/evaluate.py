@@ -18,6 +18,7 @@ from densedepth.errors import DataError
 from densedepth.evaluation import Alignment, evaluate_model, protocol_for, write_report
 from densedepth.evaluation.hf import load_any
 from densedepth.io import replacing
+from densedepth.io.opening import one_line
 from densedepth.runtime.devices import AUTO
 
 
@@ -114,7 +115,7 @@ def held_out(run: Path, root: Path | None) -> tuple[str, DepthDataset]:
         name, source, options = data["dataset"], root or data["root"], data.get("options", {})
         fraction, seed = data["validation_fraction"], data["split_seed"]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise DataError(f"{recipe}: no recipe of a training run ({' '.join(str(error).split())})") from None
+        raise DataError(f"{recipe}: no recipe of a training run ({one_line(error)})") from None
     _, frames = split_by_scene(open_dataset(name, source, "train", **options), fraction, seed)
     if not len(frames):
         raise DataError(f"{recipe}: the run held out no frames (validation_fraction is {fraction})")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
 from densedepth.errors import DenseDepthError
+from densedepth.io.opening import one_line
 from densedepth.models import DenseDepth
 from densedepth.training.recipe import Precision, Recipe
 
@@ -87,7 +88,7 @@ def launch(fabric: Fabric) -> None:
         fabric.launch()
     except (ValueError, RuntimeError) as error:
         raise DenseDepthError(
-            f"{fabric.world_size} processes cannot be started ({' '.join(str(error).split())}): "
+            f"{fabric.world_size} processes cannot be started ({one_line(error)}): "
             "see --engine.devices and --engine.nodes"
         ) from error
 
