@@ -256,7 +256,7 @@ def test_the_log_says_what_happened_and_nothing_of_the_picture(server: Running) 
 
 def test_the_shipped_bundle(tmp_path: Path) -> None:
     from densedepth.runtime import load
-    from densedepth.serve.pages import EXAMPLES_DIR
+    from densedepth.runtime.zoo import EXAMPLES_DIR
 
     photo = EXAMPLES_DIR / "kitchen.jpg"
     with serving("nyu", tmp_path) as server:

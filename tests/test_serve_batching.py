@@ -18,8 +18,8 @@ from densedepth.errors import BundleError
 from densedepth.io import read_image
 from densedepth.runtime import Bundle, Card, DepthEstimator, load
 from densedepth.runtime.network import Prediction
+from densedepth.runtime.zoo import EXAMPLES_DIR
 from densedepth.serve.batching import Batcher, TooLate
-from densedepth.serve.pages import EXAMPLES_DIR
 from serving import picture
 
 
@@ -41,7 +41,7 @@ class Held:
         if images.max() == 255:
             raise BundleError("held: failed")
         depth_m = brightness_depth_m(images)
-        return Prediction(depth_m, depth_m / 10)
+        return Prediction(depth_m, depth_m / np.float32(10))
 
 
 def images(number: int, height: int = 32, width: int = 40) -> NDArray[np.uint8]:

@@ -11,9 +11,8 @@ from PIL import Image
 
 import densedepth
 from densedepth.cli import main
-from densedepth.commands.demo import EXAMPLES_DIR
 from densedepth.runtime import read_card
-from densedepth.runtime.zoo import BUNDLES_DIR
+from densedepth.runtime.zoo import BUNDLES_DIR, EXAMPLES_DIR
 
 NYU = BUNDLES_DIR / "nyu.onnx"
 

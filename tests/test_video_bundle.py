@@ -17,9 +17,9 @@ from PIL import Image
 pytest.importorskip("av", reason="needs PyAV: pip install densedepth[video]")
 
 from conftest import MakeBundle
-from densedepth.commands.demo import EXAMPLES_DIR
 from densedepth.runtime import available, load
 from densedepth.runtime.video import ClipEstimator, ClipOptions, convert_video, read_depth_video
+from densedepth.runtime.zoo import EXAMPLES_DIR
 from test_video import write_clip
 from test_video_smoothing import flicker_m, noisy
 

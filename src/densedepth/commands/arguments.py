@@ -42,7 +42,7 @@ class Parser(ArgumentParser):
         self.exit(2, f"error: {text} (all options: {self.prog} --help)\n")
 
 
-def parser_for(function: Callable[..., int | None], prog: str) -> ArgumentParser:
+def parser_for(function: Callable[..., object], prog: str) -> ArgumentParser:
     """A parser for the keyword arguments of `function`; `--config FILE` reads them from YAML."""
     text = inspect.getdoc(function) or ""
     helps = _argument_docs(text)

@@ -7,8 +7,8 @@ from pathlib import Path
 from densedepth.commands.batch import Settings, Tally, predict_all
 from densedepth.commands.inputs import find_inputs
 from densedepth.errors import DataError
+from densedepth.runtime.zoo import EXAMPLES_DIR
 
-EXAMPLES_DIR = Path(__file__).resolve().parents[1] / "examples"
 DEMO_FORMATS = ["png16", "color", "ply"]
 
 

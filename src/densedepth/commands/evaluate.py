@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def evaluate(
             alignment=alignment,
             use_camera=use_camera,
             limit=limit,
-            progress=_bar("image"),
+            progress=partial(tqdm, unit="image", disable=None),
         )
         print(result)
         if json_beside is not None:
@@ -99,7 +99,7 @@ def evaluate(
             result.save_csv(csv_beside)
     written = [path for path in (json, csv) if path is not None]
     if report is not None:
-        drawn = _bar("picture")
+        drawn = partial(tqdm, unit="picture", disable=None)
         written.append(
             write_report(result, report, estimator=estimator, dataset=frames, protocol=rules, progress=drawn)
         )
@@ -120,8 +120,3 @@ def held_out(run: Path, root: Path | None) -> tuple[str, DepthDataset]:
     if not len(frames):
         raise DataError(f"{recipe}: the run held out no frames (validation_fraction is {fraction})")
     return name, frames
-
-
-def _bar(unit: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
-    """A progress bar on a terminal, nothing in a log file."""
-    return lambda items: tqdm(items, unit=unit, file=sys.stderr, disable=None)

@@ -38,7 +38,7 @@ def here() -> Answer:
 def photo() -> Answer:
     """An example photo from its file to a depth file and back: the whole core."""
     import densedepth
-    from densedepth.commands.demo import EXAMPLES_DIR
+    from densedepth.runtime.zoo import EXAMPLES_DIR
 
     file = min(EXAMPLES_DIR.glob("*.jpg"))
     started_s = time.perf_counter()

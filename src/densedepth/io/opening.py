@@ -36,6 +36,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's many lines begin with, or the error's type when it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def open_picture(source: Source, error: type[DenseDepthError] = ImageError) -> Image.Image:
     """Open a picture and check its size; pixels are decoded later, by the caller.
 

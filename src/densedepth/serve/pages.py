@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
+from densedepth.runtime.zoo import EXAMPLES_DIR
 from densedepth.serve.api import token_required
 from densedepth.serve.metrics import CONTENT_TYPE
 from densedepth.serve.problems import documented
@@ -20,7 +21,6 @@ from densedepth.serve.service import Service
 
 HERE = Path(__file__).resolve().parent
 STUDIO_DIR = HERE / "studio"
-EXAMPLES_DIR = HERE.parent / "examples"
 
 EXAMPLES = {
     "living_room": "A living room with a sofa, a coffee table on a rug, an armchair and a bookcase",

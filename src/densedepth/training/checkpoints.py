@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import torch
 
 from densedepth.errors import DenseDepthError
+from densedepth.io.opening import first_line
 from densedepth.models import DenseDepth, load_checkpoint
 from densedepth.models.checkpoint import write_checkpoint
 
@@ -58,7 +59,7 @@ class Checkpoints:
                 net, _ = load_checkpoint(folder)
                 state = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)
             except Exception as error:  # whatever a damaged file makes of its reader
-                print(f"WARNING: {folder} is damaged ({_first_line(error)}) and not used", file=sys.stderr)
+                print(f"WARNING: {folder} is damaged ({first_line(error)}) and not used", file=sys.stderr)
                 self._damaged.append(folder)
                 continue
             return Loaded(folder, net, state)
@@ -120,7 +121,7 @@ def reported(what: str, advice: str) -> Iterator[None]:
     except DenseDepthError:
         raise
     except Exception as error:
-        raise DenseDepthError(f"{what} could not be written ({_first_line(error)}): make room; {advice}") from error
+        raise DenseDepthError(f"{what} could not be written ({first_line(error)}): make room; {advice}") from error
 
 
 def _check(folder: Path) -> None:
@@ -136,7 +137,3 @@ def _check(folder: Path) -> None:
 def _sum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

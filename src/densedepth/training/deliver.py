@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -44,18 +42,12 @@ def deliver(run: Path, validation: DepthDataset, dataset: str) -> Path:
     protocol = protocol_for(dataset)
     if protocol.name == "none" or protocol.frame_size not in (None, validation[0].depth_m.shape):
         protocol = replace(PROTOCOLS["none"], cap_m=estimator.card.depth_range_m[1])
-    result = evaluate_model(
-        estimator, validation, protocol, dataset_name=f"{dataset} validation part", tta=True, progress=_bar
-    )
+    bar = partial(tqdm, unit="frame", disable=None)
+    name = f"{dataset} validation part"
+    result = evaluate_model(estimator, validation, protocol, dataset_name=name, tta=True, progress=bar)
     print(result)
     result.save_json(run / RESULT)
-    page = write_report(result, run / REPORT, estimator=estimator, dataset=validation, protocol=protocol, progress=_bar)
+    page = write_report(result, run / REPORT, estimator=estimator, dataset=validation, protocol=protocol, progress=bar)
     add_metrics(bundle, [result.as_json()])
     print(f"measured on the frames held out: {run / RESULT}, {page}")
     return bundle
-
-
-def _bar(items: Iterable[Any]) -> Iterable[Any]:
-    """A progress bar on a terminal, nothing in a log file."""
-    bar: Iterable[Any] = tqdm(items, unit="frame", file=sys.stderr, disable=None)
-    return bar

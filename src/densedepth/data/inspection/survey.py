@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from densedepth.data.readers.depth_files import picture_header
 from densedepth.errors import DenseDepthError
 from densedepth.io import read_image
 from densedepth.io.opening import one_line
+from densedepth.runtime.devices import cores
 
 #: Depth histogram, metres: 10 bins an octave from 5 cm to 200 m.
 BIN_EDGES_M = np.geomspace(0.05, 204.8, 121)
@@ -63,7 +63,7 @@ class Measured:
 
 def in_threads(work: Callable[[int], T], numbers: Sequence[int], progress: Progress, what: str) -> Iterator[T]:
     """`work` of each number, in order. Decoders and Fourier transforms let other threads run."""
-    with ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, cores())) as pool:
         yield from progress(_Sized(pool.map(work, numbers), len(numbers)), what)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densedepth.errors import BundleError, DeviceError
+from densedepth.io.opening import first_line
 from densedepth.runtime.devices.names import PROVIDERS, not_installed
 
 # TensorFloat-32 would round the factors of every product to 10 bits.
@@ -49,7 +50,7 @@ class OnnxRunner:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as cause:  # onnxruntime raises its own, undocumented types
             if device != "onnxruntime":
-                raise DeviceError(f"{path}: device {device} does not start ({_first_line(cause)})") from cause
+                raise DeviceError(f"{path}: device {device} does not start ({first_line(cause)[:200]})") from cause
             raise BundleError(f"{path}: onnxruntime cannot load it; get a whole copy, or export it again") from cause
         # It goes on with the CPU when the libraries of a GPU are missing.
         if provider not in self._session.get_providers():
@@ -61,7 +62,3 @@ class OnnxRunner:
         """The outputs called `names` for the input `image`."""
         answers: list[NDArray[Any]] = self._session.run(names, {"image": images})
         return answers
-
-
-def _first_line(cause: Exception) -> str:
-    return (str(cause).splitlines() or [type(cause).__name__])[0][:200]
