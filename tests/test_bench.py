@@ -11,6 +11,7 @@ from PIL import Image
 
 from conftest import MakeBundle
 from densedepth import cli
+from densedepth.commands import bench
 from densedepth.commands.contest import Contestant
 from densedepth.errors import DenseDepthError
 
@@ -44,6 +45,13 @@ def test_table_and_json(tiny_bundle: MakeBundle, tmp_path: Path, capsys: pytest.
     head = "model device size load s median ms p95 ms images/s x first cpu ms peak MB model MB delta1"
     assert " ".join(table[1].split()) == head
     assert table[2].split()[:3] == [str(first), "onnxruntime", "64x48"]
+
+
+@pytest.mark.parametrize(("driver", "more"), [(False, []), (True, ["torch:cuda"])])
+def test_the_devices_measured_by_default(driver: bool, more: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "installed", lambda: ["onnxruntime", "torch"])
+    monkeypatch.setattr(bench, "nvidia_driver", lambda: driver)
+    assert bench._installed() == ["onnxruntime", "torch", "torch:compile", *more]
 
 
 def test_delta1_of_a_data_set(tiny_bundle: MakeBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from densedepth.data import open_dataset
 from densedepth.errors import DenseDepthError
 from densedepth.io import replacing
 from densedepth.runtime import available
-from densedepth.runtime.devices import bundle_bytes, cores, installed, known_device
+from densedepth.runtime.devices import bundle_bytes, cores, installed, known_device, nvidia_driver
 from densedepth.runtime.zoo import BUNDLES_DIR
 
 MODELS = ["nyu"]
@@ -131,7 +131,10 @@ def bench(
 
 
 def _installed() -> list[str]:
-    return [name for there in installed() for name in ((there, "torch:compile") if there == "torch" else (there,))]
+    names = installed()
+    if "torch" in names:
+        names += ["torch:compile", *(["torch:cuda"] if nvidia_driver() else [])]
+    return names
 
 
 def _contest(

@@ -23,11 +23,11 @@ LOW_DISK_GB = 1.0
 
 def here() -> Answer:
     """The cores, and the devices that can be on a machine of this kind, with what brings each."""
-    from densedepth.runtime.devices import AGREEMENT, DEVICES, cores
+    from densedepth.runtime.devices import AGREEMENT, DEVICES, cores, nvidia_driver
 
     absent = set() if sys.platform == "darwin" else {"coreml"}
     absent |= set() if sys.platform == "win32" else {"directml"}
-    if shutil.which("nvidia-smi") is None and not Path("/proc/driver/nvidia/version").exists():
+    if not nvidia_driver():
         absent |= {"cuda", "torch:cuda"}
     # It runs a C++ compiler for a minute: `densedepth bench` tries that.
     absent |= {"torch:compile"}

@@ -23,6 +23,7 @@ from densedepth.runtime.devices.names import (
     installed,
     known_device,
     not_installed,
+    nvidia_driver,
 )
 from densedepth.runtime.devices.onnx import OnnxRunner
 from densedepth.runtime.devices.vino import OpenVinoRunner
@@ -36,6 +37,7 @@ __all__ = [
     "cores",
     "installed",
     "known_device",
+    "nvidia_driver",
     "open_runner",
 ]
 

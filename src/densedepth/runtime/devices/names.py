@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 from densedepth.errors import DeviceError
 
@@ -36,6 +38,11 @@ def installed() -> list[str]:
     there = [name for name, provider in PROVIDERS.items() if provider in _providers()]
     there += ["openvino"] if find_spec("openvino") else []
     return there + (["torch"] if find_spec("torch") else [])
+
+
+def nvidia_driver() -> bool:
+    """Whether there is a driver for NVIDIA GPUs, found without importing anything large."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
 
 
 def known_device(name: str) -> str:
