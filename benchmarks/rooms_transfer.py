@@ -3,10 +3,10 @@
     densedepth data rooms --out rooms --frames 6000 --seed 7
     python benchmarks/rooms_transfer.py --root ../shared/nyu --rooms rooms --take 2000 5400
 
-Every arm sees the same number of pictures, and those of a last group half as many more. Trains configs/transfer.yaml
-at the size of --size, measures every run on the NYU scenes it held out, and the rooms alone on the same scenes
-(zero-shot, the frames' camera told). Runs that are done are not done again, one that was interrupted goes on. Prints
-the table; OUT/table.md and table.json hold it.
+Every arm sees the same number of pictures; those of two more groups, one seed each, see 1.5 and 3 times as many.
+Trains configs/transfer.yaml at the size of --size, measures every run on the NYU scenes it held out, and the rooms
+alone on the same scenes (zero-shot, the frames' camera told). Runs that are done are not done again, one that was
+interrupted goes on. Prints the table; OUT/table.md and table.json hold it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from transfer import CONFIG, METRICS, densedepth
 
 NYU_FRAMES, BATCH = 673, 8
 """Training frames that configs/transfer.yaml leaves of the 795, and how many a step takes."""
+ROOMS_ALONE = ["--data.options.mask_border", "false", "--data.validation_fraction", "0.01"]
 
 
 def first_frames(rooms: Path, out: Path, count: int) -> Path:
@@ -74,15 +75,18 @@ class Study:
         plain = self.train("nyu", seed, self.root, self.steps)
         found = {"ImageNet, NYU": self.measure(plain, plain)}
         for count, rooms in self.rooms.items():
-            options = ["--data.options.mask_border", "false", "--data.validation_fraction", "0.01"]
-            alone = self.train(f"rooms{count}", seed, rooms, self.steps // 2, *options)
+            alone = self.train(f"rooms{count}", seed, rooms, self.steps // 2, *ROOMS_ALONE)
             found[f"ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
             after = self.train(f"rooms{count}-nyu", seed, self.root, self.steps // 2, "--init-from", alone)
             found[f"ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
             also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES}])
             mixed = self.train(f"mixed{count}", seed, self.root, self.steps, "--data.also", also)
             found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
-        # Half as many pictures more, so that rooms come on top of all the real frames and not in their place.
+        return found
+
+    def more(self, seed: int) -> dict[str, dict[str, float]]:
+        """Metrics of the arms with more pictures: rooms on top of all the real frames and not in their place."""
+        plain, found = self.out / f"nyu-{seed}", {}
         count, rooms = max(self.rooms.items())
         steps = self.steps + self.steps // 2
         longer = self.train("nyu-longer", seed, self.root, steps)
@@ -93,7 +97,26 @@ class Study:
         also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 2}])
         mixed = self.train(f"mixed{count}-longer", seed, self.root, steps, "--data.also", also)
         found[f"1.5 times: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
+        # So long that 2,000 frames are seen a dozen times: does it matter how many there are?
+        longest = self.train("nyu-longest", seed, self.root, 3 * self.steps)
+        found["3 times: ImageNet, NYU"] = self.measure(longest, plain)
+        for count, rooms in self.rooms.items():
+            alone = self.train(f"rooms{count}-longest", seed, rooms, 2 * self.steps, *ROOMS_ALONE)
+            found[f"2 times: ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
+            after = self.train(f"rooms{count}-longest-nyu", seed, self.root, self.steps, "--init-from", alone)
+            found[f"3 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
         return found
+
+
+def table(results: list[dict[str, dict[str, float]]]) -> str:
+    """Mean and deviation over the seeds that an arm was trained with."""
+    lines = [f"| trained on | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
+    for arm in results[0]:
+        cells = [[row[arm][name] for row in results if arm in row] for name in METRICS]
+        spread = [f" ± {statistics.stdev(cell):.3f}" if len(cell) > 1 else "" for cell in cells]
+        means = [f"{statistics.mean(cell):.3f}{more}" for cell, more in zip(cells, spread, strict=True)]
+        lines.append(f"| {arm} | {' | '.join(means)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -109,19 +132,12 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     study = Study(args)
-    results = []
-    for seed in range(args.seeds):
-        results.append(study.seed(seed))
-        lines = [f"| trained on | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
-        for arm in results[0]:
-            cells = [[row[arm][name] for row in results] for name in METRICS]
-            spread = [f" ± {statistics.stdev(cell):.3f}" if len(cell) > 1 else "" for cell in cells]
-            means = [f"{statistics.mean(cell):.3f}{more}" for cell, more in zip(cells, spread, strict=True)]
-            lines.append(f"| {arm} | {' | '.join(means)} |")
-        table = "\n".join(lines)
-        (args.out / "table.md").write_text(table + "\n")
-        (args.out / "table.json").write_text(json.dumps(results, indent=2) + "\n")
-        print(f"{seed + 1} of {args.seeds} seeds\n{table}", flush=True)
+    results = [study.seed(seed) for seed in range(args.seeds)]
+    results[0] |= study.more(0)
+    text = table(results)
+    (args.out / "table.md").write_text(text + "\n")
+    (args.out / "table.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ TRAINED = InputCamera(width=320, height=240, focal_px=260.0)
 
 def brightness_depth_m(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What the tiny bundle answers: depth grows with the pixel's mean of RGB, from 0.1 to 9.1 m."""
-    return (0.1 + image.astype(np.float32).mean(axis=-1) / 255 * 9).astype(np.float32)
+    grey: NDArray[np.float32] = image.astype(np.float32).mean(axis=-1)
+    return (0.1 + grey / 255 * 9).astype(np.float32)
 
 
 def write_tiny_bundle(path: Path, *, shift: bool = False, card: str | None = "default") -> Path:

@@ -37,7 +37,7 @@ def room(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def millimetres(depth_m: np.ndarray) -> np.ndarray:
     """As most 16-bit files have it."""
-    return np.rint(depth_m * 1000).astype(np.uint16)
+    return np.round(depth_m * 1000).astype(np.uint16)
 
 
 def save(array: np.ndarray, path: Path) -> Path:

@@ -57,12 +57,13 @@ class Studio:
         page.on("filechooser", lambda chooser: self.choosers.append(chooser))
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda message: message.type in ("error", "warning") and self._note(message.text))
+        page.on("console", self._note)
 
-    def _note(self, text: str) -> None:
+    def _note(self, message: Any) -> None:
         # Every refused request is reported there; and reading a canvas back is slow, which only tests do.
-        if "Failed to load resource" not in text and "GPU stall" not in text:
-            self.faults.append(text)
+        expected = "Failed to load resource" in message.text or "GPU stall" in message.text
+        if message.type in ("error", "warning") and not expected:
+            self.faults.append(message.text)
 
     def file(self, image: NDArray[np.uint8] | bytes, name: str = "photo.png") -> Path:
         path = self.folder / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 from conftest import MakeBundle
 from densedepth import cli
+
+Predict = Callable[..., int]
 
 FORMATS = ["ply", "glb", "points-glb", "mesh-ply"]
 
@@ -25,7 +28,7 @@ def photo(path: Path, left: int = 200, right: int = 200) -> Path:
 
 
 @pytest.fixture
-def predict(tiny_bundle: MakeBundle, tmp_path: Path):
+def predict(tiny_bundle: MakeBundle, tmp_path: Path) -> Predict:
     def run(*words: object) -> int:
         return cli.main(["predict", "--model", str(tiny_bundle()), "-o", str(tmp_path / "out"), *map(str, words)])
 
@@ -33,12 +36,11 @@ def predict(tiny_bundle: MakeBundle, tmp_path: Path):
 
 
 def vertices_m(path: Path) -> np.ndarray:
-    loaded = trimesh.load(path, process=False)
-    geometry = next(iter(loaded.geometry.values())) if isinstance(loaded, trimesh.Scene) else loaded
+    geometry = next(iter(trimesh.load_scene(path, process=False).geometry.values()))
     return np.asarray(geometry.vertices)
 
 
-def test_a_folder_in_one_go(predict, tmp_path: Path) -> None:
+def test_a_folder_in_one_go(predict: Predict, tmp_path: Path) -> None:
     """Photos that differ in suffix or folder only do not write over one another, and each result is its own photo's."""
     levels = {"a.png": 60, "a.bmp": 120, "deep/a.png": 240}
     for name, level in levels.items():
@@ -57,7 +59,7 @@ def test_a_folder_in_one_go(predict, tmp_path: Path) -> None:
         np.testing.assert_allclose(depths_m, depths_m[0], rtol=1e-4)
 
 
-def test_results_that_exist_are_kept(predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_that_exist_are_kept(predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = photo(tmp_path / "x.png")
     assert predict(image, "--format", "glb", "mesh-ply") == 0
     capsys.readouterr()
@@ -65,7 +67,7 @@ def test_results_that_exist_are_kept(predict, tmp_path: Path, capsys: pytest.Cap
     assert "skipped" in capsys.readouterr().out
 
 
-def test_options_reach_the_files(predict, tmp_path: Path) -> None:
+def test_options_reach_the_files(predict: Predict, tmp_path: Path) -> None:
     image = photo(tmp_path / "x.png", 30, 250)
     out = tmp_path / "out"
     words = [image, "--overwrite", "--format", "ply", "mesh-ply"]
@@ -88,7 +90,7 @@ def test_options_reach_the_files(predict, tmp_path: Path) -> None:
     ],
 )
 def test_bad_values(
-    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert predict(photo(tmp_path / "x.png"), "--format", "glb", *words) == 2
     assert capsys.readouterr().err == f"error: {message}\n"

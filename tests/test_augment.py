@@ -49,7 +49,8 @@ def draw(
 
 def halved(values: NDArray[np.floating]) -> NDArray[np.floating]:
     height, width = values.shape[:2]
-    return values.reshape(height // 2, 2, width // 2, 2, -1).mean(axis=(1, 3)).squeeze()
+    means: NDArray[np.floating] = values.reshape(height // 2, 2, width // 2, 2, -1).mean(axis=(1, 3))
+    return means.squeeze()
 
 
 def decoded(pair: Pair) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
@@ -140,7 +141,7 @@ def zoom_of(pair: Pair) -> float:
     """Frame pixels at zoom 1 (160 over 96) per pixel of the result, from the slope of red."""
     red = pair.image[..., 0].astype(np.float64)
     slope = np.abs(red[:, 80] - red[:, 15]).mean() / 65
-    return 255 / 96 / slope
+    return float(255 / 96 / slope)
 
 
 @settings(max_examples=40, deadline=None)
@@ -222,8 +223,8 @@ def test_the_depth_of_a_point_follows_its_pixel(
     np.testing.assert_allclose(pair.depth_m[bright & pair.valid], 2 / zoom, rtol=1e-5)
     np.testing.assert_allclose(pair.depth_m[dark & pair.valid], 8 / zoom, rtol=1e-5)
     # The centre of the square is where the two agree: no half pixel is lost on the way.
-    near = pair.depth_m * zoom
-    near = (near > 0) & (near < 5)
+    unzoomed_m = pair.depth_m * zoom
+    near = (unzoomed_m > 0) & (unzoomed_m < 5)
     if near[1:-1, 1:-1].sum() == near.sum() > 0 and pair.valid.all():
         for axis in (0, 1):
             weight = (levels - levels.min()).sum(axis=1 - axis)

@@ -42,7 +42,7 @@ def answering(path: Path, value: float) -> Path:
 
     def change(model: onnx.ModelProto) -> None:
         (nearest,) = [tensor for tensor in model.graph.initializer if tensor.name == "nearest"]
-        nearest.CopyFrom(numpy_helper.from_array(np.float32(0.1 + value), "nearest"))
+        nearest.CopyFrom(numpy_helper.from_array(np.array(0.1 + value, np.float32), "nearest"))
 
     return changed(path, change)
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_a_depth_is_an_error(value: float, tiny_bundle: MakeBundl
 
 def test_a_single_nan_is_enough(tiny_bundle: MakeBundle) -> None:
     def root_of_dark(model: onnx.ModelProto) -> None:  # below 3 m: the root of a negative number
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(3), "three"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(3, np.float32), "three"))
         model.graph.node[-1].output[0] = "metres"
         model.graph.node.append(helper.make_node("Sub", ["metres", "three"], ["beyond"]))
         model.graph.node.append(helper.make_node("Sqrt", ["beyond"], ["depth_m"]))

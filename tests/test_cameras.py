@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_named_cameras_can_be_turned(name: str) -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense(values: dict, message: str) -> None:
+def test_what_makes_no_sense(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CameraChoice(**values)
 

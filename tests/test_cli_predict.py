@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from densedepth.commands.outputs import output_stems
 from densedepth.runtime import DepthEstimator, zoo
 
 SOURCE = Path(densedepth.__file__).parents[1]
+Predict = Callable[..., int]
 
 
 def photo(path: Path, size: tuple[int, int] = (40, 30)) -> Path:
@@ -34,7 +36,7 @@ def written(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def predict(tiny_bundle: MakeBundle, tmp_path: Path):
+def predict(tiny_bundle: MakeBundle, tmp_path: Path) -> Predict:
     bundle = tiny_bundle()
 
     def run(*words: object, out: str = "out") -> int:
@@ -43,7 +45,7 @@ def predict(tiny_bundle: MakeBundle, tmp_path: Path):
     return run
 
 
-def test_default_formats_and_report(predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_default_formats_and_report(predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(photo(tmp_path / "room.jpg")) == 0
     assert written(tmp_path / "out") == ["room_depth.png", "room_depth_color.png"]
     output = capsys.readouterr()
@@ -56,13 +58,13 @@ def test_default_formats_and_report(predict, tmp_path: Path, capsys: pytest.Capt
     np.testing.assert_allclose(depth.depth_m, 4.217, atol=0.1)
 
 
-def test_all_formats(predict, tmp_path: Path) -> None:
+def test_all_formats(predict: Predict, tmp_path: Path) -> None:
     assert predict(photo(tmp_path / "x.png"), "--format", "npz", "tiff", "ply", "glb", "--tta") == 0
     assert written(tmp_path / "out") == ["x_depth.glb", "x_depth.npz", "x_depth.ply", "x_depth.tiff"]
 
 
 def test_folder_is_mirrored_and_other_files_left_alone(
-    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photo(tmp_path / "in" / "a.jpg")
     photo(tmp_path / "in" / "deep" / "er" / "B.PNG")
@@ -74,7 +76,7 @@ def test_folder_is_mirrored_and_other_files_left_alone(
     assert "2 predicted; 2 files that are no pictures left alone" in capsys.readouterr().out
 
 
-def test_patterns_keep_the_tree_and_name_each_file_once(predict, tmp_path: Path) -> None:
+def test_patterns_keep_the_tree_and_name_each_file_once(predict: Predict, tmp_path: Path) -> None:
     for name in ("a/x.jpg", "b/x.jpg", "b/y.txt"):
         photo(tmp_path / "in" / name) if name.endswith("jpg") else (tmp_path / "in" / name).write_text("")
     pattern = tmp_path / "in" / "**" / "*.jpg"
@@ -82,7 +84,7 @@ def test_patterns_keep_the_tree_and_name_each_file_once(predict, tmp_path: Path)
     assert written(tmp_path / "out") == ["a/x_depth.npz", "b/x_depth.npz"]
 
 
-def test_same_names_do_not_overwrite_each_other(predict, tmp_path: Path) -> None:
+def test_same_names_do_not_overwrite_each_other(predict: Predict, tmp_path: Path) -> None:
     files = [photo(tmp_path / name) for name in ("a.jpg", "a.png", "b/a.png")]
     assert predict(*files, "--format", "npz") == 0
     assert written(tmp_path / "out") == ["a_depth.npz", "a_png_2_depth.npz", "a_png_depth.npz"]
@@ -94,7 +96,7 @@ def test_stems_are_all_different() -> None:
     assert stems == ["a", "a_png", "a_png_jpg", "x/a", "a_2", "A_PNG_2"]
 
 
-def test_existing_results_are_kept(predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_results_are_kept(predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = photo(tmp_path / "a.jpg")
     assert predict(image, "--format", "npz") == 0
     before = (tmp_path / "out" / "a_depth.npz").stat().st_mtime_ns
@@ -107,7 +109,7 @@ def test_existing_results_are_kept(predict, tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "out" / "a_depth.npz").stat().st_mtime_ns > before
 
 
-def test_an_empty_result_is_no_result(predict, tmp_path: Path) -> None:
+def test_an_empty_result_is_no_result(predict: Predict, tmp_path: Path) -> None:
     """As a power cut may leave it."""
     image = photo(tmp_path / "a.jpg")
     assert predict(image, "--format", "npz", "tiff") == 0
@@ -117,7 +119,7 @@ def test_an_empty_result_is_no_result(predict, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_named(
-    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo(tmp_path / "in" / "a.jpg")
     closed = photo(tmp_path / "in" / "closed" / "b.jpg").parent
@@ -146,7 +148,7 @@ def test_names_that_no_file_can_have_are_one_line(
 
 
 def test_failures_are_one_line_each_and_the_run_goes_on(
-    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_text("no picture")
@@ -170,7 +172,7 @@ def test_failures_are_one_line_each_and_the_run_goes_on(
 
 
 def test_depth_that_does_not_fit_is_a_failure_of_that_photo(
-    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = photo(tmp_path / "far.jpg")
     assert predict(image, "--format", "png16", "--focal-35mm", "1000") == 1
@@ -180,7 +182,7 @@ def test_depth_that_does_not_fit_is_a_failure_of_that_photo(
 
 
 @pytest.mark.parametrize(("option", "value"), [("--fov", "60"), ("--focal-35mm", "37.47")])
-def test_the_camera_can_be_given(predict, tmp_path: Path, option: str, value: str) -> None:
+def test_the_camera_can_be_given(predict: Predict, tmp_path: Path, option: str, value: str) -> None:
     assert predict(photo(tmp_path / "x.png", (320, 240)), "--format", "npz", option, value) == 0
     depth = load_depth(tmp_path / "out" / "x_depth.npz")
     assert depth.camera_source == "given"
@@ -207,7 +209,7 @@ def test_the_camera_can_be_given(predict, tmp_path: Path, option: str, value: st
 )
 def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        status = cli.main(words)
+        status: str | int | None = cli.main(words)
     except SystemExit as stopped:
         status = stopped.code
     assert status == 2
@@ -222,7 +224,7 @@ def test_unknown_model_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_interruption(
-    predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -249,7 +251,7 @@ def test_help_comes_from_the_docstring() -> None:
     assert "the output mirrors the tree" in text
 
 
-def test_options_from_yaml(predict, tmp_path: Path) -> None:
+def test_options_from_yaml(predict: Predict, tmp_path: Path) -> None:
     (tmp_path / "options.yaml").write_text("format: [npz]\ntta: true\nfov: 60\n")
     assert predict(photo(tmp_path / "x.png"), "--config", tmp_path / "options.yaml") == 0
     assert written(tmp_path / "out") == ["x_depth.npz"]

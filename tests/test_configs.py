@@ -24,7 +24,8 @@ RECIPES = sorted([*CONFIGS.rglob("*.yaml"), *CONFIGS.rglob("*.yml")])
 
 def parsed(path: Path, *words: str) -> dict[str, Any]:
     parser = parser_for(train, "densedepth train")
-    return vars(parser.instantiate(parser.parse_args(["--config", str(path), *words])))
+    values: dict[str, Any] = vars(parser.instantiate(parser.parse_args(["--config", str(path), *words])))
+    return values
 
 
 def test_there_are_recipes() -> None:
@@ -33,7 +34,7 @@ def test_there_are_recipes() -> None:
 
 def groups(kind: type) -> list[type]:
     """A configuration class and those inside it."""
-    inner = [hint for hint in get_type_hints(kind).values() if is_dataclass(hint)]
+    inner = [hint for hint in get_type_hints(kind).values() if isinstance(hint, type) and is_dataclass(hint)]
     return [kind, *(group for hint in inner for group in groups(hint))]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import operator
 import pickle
 import tracemalloc
 import zipfile
@@ -130,7 +129,7 @@ def test_several_processes_read_at_once(nyu_zip: Path, plain: Path, method: str)
     dataset[0]  # whatever stays open after reading goes into the children
     indices = [n % 6 for n in range(60)]
     with multiprocessing.get_context(method).Pool(2) as pool:
-        frames = pool.starmap(operator.getitem, [(dataset, index) for index in indices], chunksize=5)
+        frames = pool.starmap(NyuCsv.__getitem__, [(dataset, index) for index in indices], chunksize=5)
     for index, frame in zip(indices, frames, strict=True):
         assert_same(frame, folder[index])
 

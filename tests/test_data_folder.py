@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ def photo(path: Path, shape: tuple[int, int] = SHAPE) -> Path:
     return path
 
 
-def depth(path: Path, values: np.ndarray | int = 2000, dtype: type = np.uint16) -> Path:
+def depth(path: Path, values: np.ndarray | float = 2000, dtype: type = np.uint16) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    array = np.broadcast_to(np.asarray(values, dtype), SHAPE).copy()
+    array: np.ndarray = np.broadcast_to(np.asarray(values, dtype), SHAPE).copy()
     np.save(path, array) if path.suffix == ".npy" else Image.fromarray(array).save(path)
     return path
 
@@ -38,7 +39,7 @@ def frames(root: Path, *names: str) -> Path:
     return root
 
 
-MM = {"metres_per_unit": 0.001}
+MM: dict[str, Any] = {"metres_per_unit": 0.001}
 
 
 def test_frame(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_floats_are_metres(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mark", "invalid"), [(np.nan, "nan"), (np.inf, "nan"), (-1.0, -1), (99.0, 99), (0.0, 0)])
-def test_invalid(tmp_path: Path, mark: float, invalid: float | str) -> None:
+def test_invalid(tmp_path: Path, mark: float, invalid: float | Literal["nan"]) -> None:
     photo(tmp_path / "rgb/1.png")
     values = np.full(SHAPE, 2.0, np.float32)
     values[0], values[1, 0] = mark, 0

@@ -39,7 +39,7 @@ def table(depths: list[Any], feature: Any, image: str = "image", depth: str = "d
     return datasets.Dataset.from_dict({image: photos, depth: depths, "room": SCENES}, features=features)
 
 
-def saved(path: Path, *arguments: Any, **names: str) -> Path:
+def saved(path: Path, *arguments: Any, **names: Any) -> Path:
     table(*arguments, **names).save_to_disk(str(path))
     return path
 

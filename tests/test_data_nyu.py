@@ -26,8 +26,10 @@ SIXTEEN_BIT = (np.arange(48, dtype=np.uint16).reshape(6, 8) * 200).astype(np.uin
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    frames = [("kitchen_0001", PHOTO, EIGHT_BIT), ("kitchen_0001", PHOTO, SIXTEEN_BIT), ("den_0002a", PHOTO, EIGHT_BIT)]
-    return write_nyu_layout(tmp_path, frames)
+    return write_nyu_layout(
+        tmp_path,
+        [("kitchen_0001", PHOTO, EIGHT_BIT), ("kitchen_0001", PHOTO, SIXTEEN_BIT), ("den_0002a", PHOTO, EIGHT_BIT)],
+    )
 
 
 def test_train_frames(root: Path) -> None:

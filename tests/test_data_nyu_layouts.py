@@ -268,13 +268,13 @@ def test_sync_rows_name_their_line(sync: Path, row: str, message: str) -> None:
 
 def test_sync_empty_and_missing(tmp_path: Path, sync: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for where, options, message in (
-        (tmp_path / "empty", {}, "holds no rgb_"),
-        (tmp_path / "none", {}, "no such folder"),
-        (sync, {"files": tmp_path / "none.txt"}, "none.txt: cannot be read"),
+    for where, files, message in (
+        (tmp_path / "empty", None, "holds no rgb_"),
+        (tmp_path / "none", None, "no such folder"),
+        (sync, tmp_path / "none.txt", "none.txt: cannot be read"),
     ):
         with pytest.raises(DataError) as caught:
-            NyuSync(where, **options)
+            NyuSync(where, files=files)
         one_line(caught.value, message)
     (sync / "nyudepthv2_train_files_with_gt.txt").write_text("\n")
     with pytest.raises(DataError, match="holds no rows"):

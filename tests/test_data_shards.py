@@ -8,7 +8,7 @@ import pickle
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -162,12 +162,12 @@ def test_frames_can_come_smaller(nyu: Path, shards: Path) -> None:
 
 
 def test_workers_and_pickles(shards: Path) -> None:
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, Dataset
 
     read = Shards(shards)
     same(pickle.loads(pickle.dumps(read))[3], read[3])
     read[0]
-    depths = list(DataLoader(_Depths(read), num_workers=2, batch_size=None))
+    depths = list(DataLoader(cast("Dataset[np.ndarray]", _Depths(read)), num_workers=2, batch_size=None))
     for index, depth_m in enumerate(depths):
         np.testing.assert_array_equal(depth_m, read[index].depth_m)
 

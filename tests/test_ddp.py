@@ -127,13 +127,13 @@ def test_frames_left_over_differ_from_epoch_to_epoch() -> None:
 def test_shards_are_read_nearly_in_sequence() -> None:
     """20 shards of 1000 frames: in any stretch of a process' reading, few shards are open."""
     shard = np.repeat(np.arange(20), 1000)
-    order = BatchOrder(20000, 8, seed=0, world=2, groups=shard)
+    order = BatchOrder(20000, 8, seed=0, world=2, groups=shard.tolist())
     drawn = np.array(batches(order, 0))  # 4 lanes of the 8
     for lane in drawn.T:
         of_shard = shard[lane]
         assert all(len(set(of_shard[i : i + WINDOW])) <= 3 for i in range(0, len(lane), WINDOW))
     assert all(len(set(shard[batch])) >= 3 for batch in drawn[::100]), "a batch mixes shards"
-    other = np.array(batches(BatchOrder(20000, 8, seed=0, rank=1, world=2, groups=shard), 0))
+    other = np.array(batches(BatchOrder(20000, 8, seed=0, rank=1, world=2, groups=shard.tolist()), 0))
     assert not set(drawn.ravel()) & set(other.ravel())
     within = np.diff(drawn[:WINDOW, 0])
     assert (within < 0).mean() > 0.3, "frames are shuffled within the window"

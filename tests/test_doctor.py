@@ -82,7 +82,7 @@ def test_what_hangs_is_given_up(modules: Modules, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_device_that_says_another_depth_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {
+    answers: dict[tuple[str, ...], dict[str, object]] = {
         ("here",): {"devices": {"onnxruntime": "", "cuda": "a driver"}, "agreement": 0.01},
         ("device", "onnxruntime"): {"mean_m": 2.0},
         ("device", "cuda"): {"mean_m": 2.1},
@@ -122,8 +122,8 @@ def test_packages_are_told_with_their_extra_and_what_is_wrong(monkeypatch: pytes
             raise PackageNotFoundError(name)
         return there[name]
 
-    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: wanted)
-    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: wanted)
+    monkeypatch.setattr("importlib.metadata.version", version)
     found = {package.name: package for package in doctor.packages()}
     assert list(found) == ["numpy", "onnxruntime", "torch", "av", "jsonargparse"]
     assert (found["numpy"].extra, found["numpy"].fix) == ("", "")

@@ -42,7 +42,7 @@ class TenthOfGrey:
         self.card = Card("grey", InputCamera(width=width, height=height, focal_px=float(width)), (0.1, 30.0))
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return images[..., 0].astype(np.float32) / 10
+        return images[..., 0].astype(np.float32) / np.float32(10)
 
 
 def frame(depth_m: NDArray[np.floating], red: NDArray[np.integer] | int, key: str = "scene/1.png") -> Frame:
@@ -205,7 +205,7 @@ class SaysHowSure(TenthOfGrey):
     """Expects the error that its green channel says, in decimetres."""
 
     def run(self, images: NDArray[np.uint8]) -> Prediction:
-        return Prediction(self.infer(images), images[..., 1].astype(np.float32) / 10)
+        return Prediction(self.infer(images), images[..., 1].astype(np.float32) / np.float32(10))
 
 
 def test_sparsification_by_hand() -> None:

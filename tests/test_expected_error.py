@@ -45,7 +45,7 @@ def test_gradients_of_the_depth_are_what_they_are_without(loss: str) -> None:
         net = pair(uncertainty)
         net.load_state_dict(pair(False).state_dict(), strict=False)
         module = DepthModule(net, LossConfig(loss)).train()  # type: ignore[arg-type]
-        module.loss(module(image), batch).backward()
+        torch.autograd.backward(module.loss(module(image), batch))
         gradients.append({name: value.grad for name, value in net.named_parameters()})
     plain, both = gradients
     for name, gradient in plain.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,6 +17,7 @@ from densedepth.data.readers.nyu import KINECT
 from densedepth.errors import DenseDepthError
 from densedepth.export import bundle as bundle_module
 from densedepth.export import export_bundle, export_checkpoint
+from densedepth.export.graph import to_onnx
 from densedepth.export.verify import largest_difference
 from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.runtime import Bundle, Card, InputCamera, read_card
@@ -23,8 +25,6 @@ from densedepth.types import Camera
 
 # Sides from the smallest there is, odd ones, and none that the export verifies itself.
 SHAPES = [(1, 32, 32), (3, 33, 47), (1, 101, 160), (2, 96, 128), (1, 64, 333)]
-# The real one: `one_trace` below puts another in its place.
-TO_ONNX = bundle_module.to_onnx
 CAMERA = Camera(130.0, 132.0, 79.0, 61.0, 160, 120)
 
 
@@ -47,7 +47,7 @@ def one_trace() -> Iterator[None]:
 
     def kept(net: DenseDepth) -> onnx.ModelProto:
         if not traced:
-            traced.append(TO_ONNX(net).SerializeToString())
+            traced.append(to_onnx(net).SerializeToString())
         return onnx.load_from_string(traced[0])
 
     with pytest.MonkeyPatch.context() as patch:
@@ -125,7 +125,12 @@ def test_an_unknown_camera_is_taken_for_the_kinect(
 ) -> None:
     cards: list[Card] = []
     to_card = bundle_module._card
-    monkeypatch.setattr(bundle_module, "_card", lambda *a, **k: cards.append(to_card(*a, **k)) or cards[0])
+
+    def kept(*words: Any, **options: Any) -> Card:
+        cards.append(to_card(*words, **options))
+        return cards[0]
+
+    monkeypatch.setattr(bundle_module, "_card", kept)
     export_checkpoint(save_checkpoint(net, tmp_path / "x"), tmp_path / "x.onnx")
     assert (cards[0].input.width, cards[0].input.height) == (640, 480)
     assert cards[0].input.focal_px == pytest.approx((KINECT.fx + KINECT.fy) / 2)
@@ -167,6 +172,7 @@ def test_verification_sees_a_difference(net: DenseDepth, full: Path) -> None:
     assert difference(net) < 1e-3
     other = DenseDepth.from_architecture(net.architecture)
     other.load_state_dict(net.state_dict())
+    assert other.decoder.conv3.bias is not None
     with torch.no_grad():
         other.decoder.conv3.bias.add_(0.05)
     assert difference(other.eval()) > 0.02
@@ -197,7 +203,7 @@ def test_a_torch_that_cannot_export_is_one_line(monkeypatch: pytest.MonkeyPatch,
         raise torch.onnx.OnnxExporterError("Failed to export the model with torch.export.\nNext steps:")
 
     monkeypatch.setattr(torch.onnx, "export", refuse)
-    monkeypatch.setattr(bundle_module, "to_onnx", TO_ONNX)
+    monkeypatch.setattr(bundle_module, "to_onnx", to_onnx)
     net = DenseDepth("tf_mobilenetv3_small_minimal_100", decoder_width=32)
     card = Card("toy", InputCamera(160, 120, 130.0), (0.1, 10.0))
     with pytest.raises(DenseDepthError, match=r"^torch .*upgrade torch[^\n]*$"):

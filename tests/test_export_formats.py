@@ -23,6 +23,7 @@ from densedepth.export.program import read_program
 from densedepth.export.quantise import Quantiser
 from densedepth.models import DenseDepth, save_checkpoint
 from densedepth.runtime import Bundle, read_card
+from densedepth.runtime.estimator import UncertainNetwork
 from densedepth.types import Camera
 
 CAMERA = Camera(130.0, 132.0, 80.0, 60.0, 160, 120)
@@ -68,6 +69,7 @@ def test_a_program_says_what_the_bundle_says(checkpoint: Path, bundle: Path, tmp
             depth_m, uncertainty_m = program.module()(torch.from_numpy(images.copy()))
         expected = Bundle(bundle).run(images)
         np.testing.assert_allclose(depth_m.numpy(), expected.depth_m, rtol=1e-3)
+        assert expected.uncertainty_m is not None
         np.testing.assert_allclose(uncertainty_m.numpy(), expected.uncertainty_m, rtol=1e-3)
 
 
@@ -84,8 +86,12 @@ def test_ir_says_what_the_bundle_says(bundle: Path, tmp_path: Path) -> None:
     assert read_card(path).license == "CC0"
     assert read_card(path).extra["architecture"]["uncertainty"] is True
     assert path.with_suffix(".bin").stat().st_size < 0.6 * bundle.stat().st_size
-    said, expected = densedepth.load(path).network.run(ODD), Bundle(bundle).run(ODD)
+    network = densedepth.load(path).network
+    assert isinstance(network, UncertainNetwork)
+    said, expected = network.run(ODD), Bundle(bundle).run(ODD)
     np.testing.assert_allclose(said.depth_m, expected.depth_m, rtol=2e-2)
+    assert said.uncertainty_m is not None
+    assert expected.uncertainty_m is not None
     np.testing.assert_allclose(said.uncertainty_m, expected.uncertainty_m, rtol=2e-2)
 
 
@@ -118,11 +124,13 @@ def test_int8_is_near_the_float_depth(suffix: str, bundle: Path, photos: Path, t
     network, reference = densedepth.load(made.path).network, Bundle(bundle)
     error = np.mean([log_error(network.infer(photo), reference.infer(photo)) for photo in seen(photos)])
     assert 0 < error < 0.2
+    assert isinstance(network, UncertainNetwork)
     assert network.run(ODD).uncertainty_m is not None
 
 
 def test_layers_that_cannot_bear_it_stay_in_float(bundle: Path, photos: Path, tmp_path: Path) -> None:
-    loose, said = export_int8(bundle, tmp_path / "a.onnx", seen(photos), calibrated_on="", budget=Budget(0.9)), []
+    loose = export_int8(bundle, tmp_path / "a.onnx", seen(photos), calibrated_on="", budget=Budget(0.9))
+    said: list[str] = []
     tight = export_int8(
         bundle,
         tmp_path / "b.onnx",
@@ -166,7 +174,9 @@ def channel_means(model: onnx.ModelProto, tensor: str, photos: list[np.ndarray])
     probe.CopyFrom(model)
     probe.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.mean([session.run([tensor], {"image": photo})[0].mean(axis=(0, 2, 3)) for photo in photos], axis=0)
+    each = [session.run([tensor], {"image": photo})[0].mean(axis=(0, 2, 3)) for photo in photos]
+    means: np.ndarray = np.mean(each, axis=0)
+    return means
 
 
 def test_a_budget_that_cannot_be_met_leaves_nothing(

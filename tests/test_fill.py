@@ -11,6 +11,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_golden_numbers(parity: Path, case: str, exact: bool) -> None:
     np.testing.assert_allclose(filled, out, rtol=1e-6)
 
 
-def dense_solution(grey: NDArray[np.float64], depth: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
+def dense_solution(grey: NDArray[np.float64], depth: NDArray[np.float64], alpha: float) -> NDArray[np.floating]:
     """The definition, pixel by pixel."""
     height, width = grey.shape
     matrix, right = np.eye(grey.size), np.zeros(grey.size)
@@ -90,7 +91,7 @@ def dense_solution(grey: NDArray[np.float64], depth: NDArray[np.float64], alpha:
             if depth[row, column] > 0:
                 matrix[here, here] += alpha
                 right[here] = alpha * depth[row, column]
-    return np.linalg.solve(matrix, right).reshape(grey.shape)
+    return np.linalg.solve(matrix, right).reshape(height, width)
 
 
 @settings(max_examples=40, deadline=None)
@@ -282,8 +283,9 @@ def test_an_interrupted_run_goes_on(
     own_frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
+    fill_one = data_fill.fill_one
 
-    def interrupted(job: data_fill.FillJob, fill_one=data_fill.fill_one) -> data_fill.FillResult:
+    def interrupted(job: data_fill.FillJob) -> data_fill.FillResult:
         if job.index == 2:
             raise KeyboardInterrupt
         return fill_one(job)
@@ -316,7 +318,7 @@ def test_a_write_that_fails_leaves_nothing_half_written(
 ) -> None:
     save = Image.Image.save
 
-    def full(self: Image.Image, path: Path, *words: object, **options: object) -> None:
+    def full(self: Image.Image, path: Path, *words: Any, **options: Any) -> None:
         if Path(path).parent.name == "depth" and len(list(Path(path).parent.glob("0*"))) == 1:
             Path(path).write_bytes(b"\x89PNG half a fi")
             raise OSError(28, "No space left on device")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,7 @@ def test_a_bundle_gives_its_weights(bundle: Path) -> None:
 def test_the_shipped_bundle_is_known_by_name() -> None:
     shipped = ModelConfig(encoder="tf_efficientnet_lite2", decoder_width=256, output="exp")
     _, net = first_network(shipped, "nyu", None)
+    assert net.decoder.conv3.bias is not None
     assert net.decoder.conv3.bias.item() != 0
 
 
@@ -98,7 +100,7 @@ def test_a_run_delivers_a_measured_bundle(
     frames: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    recipe = {
+    recipe: dict[str, Any] = {
         "data": data(frames, canonical_focal=True),
         "model": MODEL,
         "loss": LossConfig("log"),

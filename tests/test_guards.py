@@ -209,8 +209,12 @@ def test_what_makes_no_sense_is_one_line(
 ) -> None:
     for package in ("wandb", "mlflow"):
         monkeypatch.setitem(__import__("sys").modules, package, None)
-    recipe = {"data": asdict(data(frames)), "model": {"encoder": "test_efficientnet", "pretrained": False}}
-    recipe |= {"engine": {"loggers": [], "accelerator": "cpu"}, "batch_size": 2}
+    recipe = {
+        "data": asdict(data(frames)),
+        "model": {"encoder": "test_efficientnet", "pretrained": False},
+        "engine": {"loggers": [], "accelerator": "cpu"},
+        "batch_size": 2,
+    }
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     assert main(["train", "--config", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run"), *words]) == 1
     (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]

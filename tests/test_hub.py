@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,7 +250,8 @@ def test_evaluate_takes_a_bundle_first_and_transformers_else(
     assert load_any(NAME).card.name == "tiny"  # type: ignore[union-attr]
     (tmp_path / "folder").mkdir()
     for name in ("hf:other/tool", "hf:other/net", "hf:dpt", f"hf:{tmp_path / 'folder'}"):
-        assert load_any(name) == f"transformers {name}"
+        found: Any = load_any(name)
+        assert found == f"transformers {name}"
     with pytest.raises(NoBundleError, match="no densedepth card"):  # only evaluate knows transformers
         load("hf:other/tool")
     with pytest.raises(BundleError, match="no such repository"):
@@ -333,7 +335,7 @@ def test_only_bundles_are_pushed(hub: Hub, tiny_bundle: MakeBundle, monkeypatch:
 
 def test_model_card() -> None:
     numbers = {"delta1": 0.72512, "rmse": 0.612, "silog": 17.0}
-    measured = [
+    measured: list[dict[str, Any]] = [
         {"dataset": "nyu test", "protocol": "nyu-eigen", "tta": True, "per_image": numbers, "pooled": {}},
         {"dataset": "a|b", "pooled": {"abs_rel": 0.1}},
         {"dataset": "empty"},
@@ -351,9 +353,11 @@ def test_model_card() -> None:
     assert "| nyu test | nyu-eigen |  |  |  | True |  | 0.725 |  |  |  | 0.612 |  |" in body
     assert r"| a\|b |" in body
     # The hub's own reader of the card finds the same numbers.
-    from huggingface_hub import ModelCard
+    from huggingface_hub import ModelCard, ModelCardData
 
-    results = ModelCard(text).data.eval_results
+    data = ModelCard(text).data
+    assert isinstance(data, ModelCardData)
+    results = data.eval_results or []
     assert [(result.metric_type, result.metric_value) for result in results] == [
         ("delta1", 0.7251),
         ("rmse", 0.612),

@@ -27,7 +27,8 @@ def parsed_by_train(path: Path) -> dict[str, Any]:
     from densedepth.training.train import train
 
     parser = parser_for(train, "densedepth train")
-    return vars(parser.instantiate(parser.parse_args(["--config", str(path)])))
+    options: dict[str, Any] = vars(parser.instantiate(parser.parse_args(["--config", str(path)])))
+    return options
 
 
 def inspect(*words: object) -> int:

@@ -61,6 +61,7 @@ def test_ply_is_what_points_says(tmp_path: Path) -> None:
     depth = step_scene()
     xyz_m, rgb = depth.points()
     cloud = trimesh.load(depth.save(tmp_path / "x.ply"))
+    assert isinstance(cloud, trimesh.PointCloud)
     np.testing.assert_array_equal(cloud.vertices.astype(np.float32), xyz_m)
     np.testing.assert_array_equal(cloud.colors[:, :3], rgb)
 
@@ -68,11 +69,13 @@ def test_ply_is_what_points_says(tmp_path: Path) -> None:
 def test_ply_without_colours(tmp_path: Path) -> None:
     depth = step_scene()
     depth.image = None
-    assert len(trimesh.load(depth.save(tmp_path / "x.ply")).vertices) == 20 * 30 - 1
+    cloud = trimesh.load(depth.save(tmp_path / "x.ply"))
+    assert isinstance(cloud, trimesh.PointCloud)
+    assert len(cloud.vertices) == 20 * 30 - 1
 
 
 def test_glb_is_cut_at_jumps_and_stands_in_gltf_axes(tmp_path: Path) -> None:
-    scene = trimesh.load(step_scene().save(tmp_path / "x.glb"))
+    scene = trimesh.load_scene(step_scene().save(tmp_path / "x.glb"))
     (mesh,) = scene.geometry.values()
     assert mesh.vertices[:, 2].min() == pytest.approx(-3)
     assert mesh.vertices[:, 2].max() == pytest.approx(-1)

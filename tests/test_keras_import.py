@@ -394,8 +394,8 @@ def test_bottleneck_has_1664_channels() -> None:
     net = DenseDepth("densenet169", "paper").eval()
     body = net.encoder.body
     last = body.get_submodule("denseblock4.denselayer32")
-    assert last.get_submodule("norm1").weight.shape == (1632,)  # what printing the model shows: the layer's input
-    assert last.get_submodule("conv2").weight.shape[0] == 32  # what it adds
+    assert last.get_parameter("norm1.weight").shape == (1632,)  # what printing the model shows: the layer's input
+    assert last.get_parameter("conv2.weight").shape[0] == 32  # what it adds
     assert 640 + 32 * 32 == 1632 + 32 == 1664
     assert net.encoder.channels == (64, 64, 128, 256, 1664)
     with torch.no_grad():

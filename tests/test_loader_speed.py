@@ -106,6 +106,7 @@ def test_a_batch_is_what_the_engine_expects(root: Path) -> None:
 def test_a_batch_lies_in_one_piece_and_is_what_torch_makes_of_its_frames(root: Path, workers: int) -> None:
     settings = DataConfig(str(root), height=96, width=128, validation_fraction=0, augment=STRONG, workers=workers)
     batches = DepthData(settings, batch_size=3, seed=0).train_batches(epoch=2)
+    assert isinstance(batches, DataLoader)
     for batch in batches:
         assert len({value.untyped_storage().data_ptr() for value in batch.values()}) == 1
         keys = zip(batch["epoch"].tolist(), batch["index"].tolist(), strict=True)

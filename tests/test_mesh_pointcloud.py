@@ -70,8 +70,7 @@ def accessor(gltf: dict[str, Any], binary: bytes, number: int) -> np.ndarray:
 
 def vertices_m(path: Path) -> np.ndarray:
     """Positions as trimesh reads them, in camera axes."""
-    loaded = trimesh.load(path, process=False)
-    geometry = next(iter(loaded.geometry.values())) if isinstance(loaded, trimesh.Scene) else loaded
+    geometry = next(iter(trimesh.load_scene(path, process=False).geometry.values()))
     xyz_m = np.asarray(geometry.vertices)
     return xyz_m * (1, -1, -1) if path.suffix == ".glb" else xyz_m
 
@@ -199,6 +198,7 @@ def test_triangles_face_the_camera() -> None:
 def test_the_texture_has_the_right_colour_at_every_vertex(tmp_path: Path) -> None:
     depth = step_map()
     assert depth.image is not None
+    assert depth.camera is not None
     path = save_mesh(depth, tmp_path / "x.glb")
     gltf, binary = glb(path)
     primitive = gltf["meshes"][0]["primitives"][0]
@@ -213,7 +213,7 @@ def test_the_texture_has_the_right_colour_at_every_vertex(tmp_path: Path) -> Non
     pixel = np.rint(position[:, :2] / -position[:, 2:] * (1, -1) * depth.camera.fx + (60, 45) - 0.5).astype(int)
     np.testing.assert_array_equal(pixel, np.stack([columns, rows], axis=1))
     assert np.abs(colours - depth.image[pixel[:, 1], pixel[:, 0]]).max() <= 6, "JPEG"
-    (mesh,) = trimesh.load(path, process=False).geometry.values()
+    (mesh,) = trimesh.load_scene(path, process=False).geometry.values()
     read = mesh.visual.material.to_color(mesh.visual.uv)[:, :3].astype(int)
     assert np.abs(read - colours).max() <= 8, "trimesh finds the same colours"
 
@@ -238,6 +238,8 @@ def test_mesh_ply_is_the_mesh(tmp_path: Path) -> None:
     depth = step_map()
     expected = depth.mesh()
     read = trimesh.load(save_mesh(depth, tmp_path / "x.ply"), process=False)
+    assert isinstance(read, trimesh.Trimesh)
+    assert isinstance(read.visual, trimesh.visual.ColorVisuals)
     np.testing.assert_array_equal(read.vertices.astype(np.float32), expected.xyz_m)
     np.testing.assert_array_equal(read.faces, expected.faces)
     np.testing.assert_array_equal(read.visual.vertex_colors[:, :3], expected.rgb)

@@ -16,7 +16,7 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from timm.layers import Conv2dSame
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from densedepth.errors import DenseDepthError
@@ -174,7 +174,7 @@ def test_decoder_step_by_step(inner_activation: bool, align_corners: bool) -> No
         margin = weight.shape[-1] // 2
         x = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
         height, width = x.shape[2] - 2 * margin, x.shape[3] - 2 * margin
-        y = state[f"{name}.bias"][None, :, None, None]
+        y: np.ndarray = state[f"{name}.bias"][None, :, None, None]
         for i in range(weight.shape[2]):
             for j in range(weight.shape[3]):
                 y = y + np.einsum("oc,nchw->nohw", weight[:, :, i, j], x[:, :, i : i + height, j : j + width])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,7 @@ def test_a_file_of_another_network_is_refused(monkeypatch: pytest.MonkeyPatch, t
 def test_no_hub_names_the_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm.create_model
 
-    def offline(name: str, pretrained: bool = False, **options: object) -> object:
+    def offline(name: str, pretrained: bool = False, **options: Any) -> object:
         if pretrained:
             raise OSError("no route to hub\nsecond line")
         return create(name, pretrained=False, **options)
@@ -128,7 +129,7 @@ def test_hub_weights_reach_the_encoder(name: str, monkeypatch: pytest.MonkeyPatc
     torch.manual_seed(0)
     donor = create(name, pretrained=False)
 
-    def with_hub(model: str, pretrained: bool = False, **options: object) -> object:
+    def with_hub(model: str, pretrained: bool = False, **options: Any) -> object:
         return donor if pretrained else create(model, pretrained=False, **options)
 
     monkeypatch.setattr(timm, "create_model", with_hub)

@@ -29,8 +29,9 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def recipe(name: str) -> dict[str, Any]:
-    parser = parser_for(train, "densedepth train")  # type: ignore[arg-type]
-    return vars(parser.instantiate(parser.parse_args(["--config", str(CONFIGS / name)])))
+    parser = parser_for(train, "densedepth train")
+    options: dict[str, Any] = vars(parser.instantiate(parser.parse_args(["--config", str(CONFIGS / name)])))
+    return options
 
 
 @pytest.mark.parametrize(

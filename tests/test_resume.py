@@ -44,7 +44,8 @@ def recipe(path: Path, frames: Path, **keys: Any) -> Path:
 
 def state(run: Path) -> dict[str, Any]:
     newest = max((run / "checkpoints").iterdir(), key=lambda path: path.name)
-    return torch.load(newest / "training.pt", weights_only=True)
+    kept: dict[str, Any] = torch.load(newest / "training.pt", weights_only=True)
+    return kept
 
 
 def equal(one: Any, other: Any) -> bool:

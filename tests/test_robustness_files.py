@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,7 @@ def test_every_damage_to_a_list_of_frames_is_an_error(name: str, tmp_path: Path)
     for length in (*range(0, len(whole), 3), *[len(whole)] * 400):
         data = bytearray(whole[:length])
         for _ in range(rng.integers(1, 4) if length == len(whole) else 0):
-            data[rng.integers(len(data))] = rng.choice([0, 1, 255, rng.integers(256)])
+            data[rng.integers(len(data))] = rng.choice([0, 1, 255, int(rng.integers(256))])
         path.write_bytes(data)
         try:
             read_splits(path, 4)
@@ -307,7 +308,7 @@ def test_arrays_of_gigabytes(shape: tuple[int, ...], descr: str, tmp_path: Path)
     np.save(file, np.ones((4, 4), np.float32))
     for text in ("camera", "model"):
         whole = zipped(tmp_path / "b.npz", {"depth_m.npy": file.getvalue(), f"{text}.npy": array})
-        refused(whole, lambda path=whole: load_depth(path), "million numbers")
+        refused(whole, partial(load_depth, whole), "million numbers")
     refused(tmp_path, lambda: open_dataset("nyu-npy", tmp_path, "test"))
 
 

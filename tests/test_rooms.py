@@ -38,7 +38,7 @@ SMALL = ("thing", "small", "lamp", "setting", "computer")
 
 def box_catalogue() -> Catalogue:
     """A box for every piece that a role names."""
-    pieces = {}
+    pieces: dict[str, Piece] = {}
     for role in ROLES:
         size = SIZES.get(role, (0.15, 0.12, 0.2) if any(word in role for word in SMALL) else (0.5, 0.5, 0.8))
         pieces |= {key: Piece(key, role, size) for key in keys_of(role)}

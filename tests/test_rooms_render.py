@@ -84,7 +84,8 @@ def rays_through(camera: Camera, to_camera: NDArray[np.floating], pixels: NDArra
     """Room-axes rays through pixel centres (row, column), one metre long along the optical axis."""
     x = (pixels[:, 1] + 0.5 - camera.cx) / camera.fx
     y = (pixels[:, 0] + 0.5 - camera.cy) / camera.fy
-    return np.stack([x, y, np.ones_like(x)], axis=1) @ to_camera[:3, :3]
+    rays: NDArray[np.floating] = np.stack([x, y, np.ones_like(x)], axis=1) @ to_camera[:3, :3]
+    return rays
 
 
 def test_a_room_is_as_large_as_it_was_planned(renderer: Renderer) -> None:
@@ -180,7 +181,9 @@ def test_a_frame_depends_on_its_number_alone(furniture: Path) -> None:
         np.testing.assert_array_equal(one.depth_m, other.depth_m)
         assert one.camera == other.camera
     assert (first[1].image != first[2].image).any()
-    assert 45 <= np.degrees(2 * np.arctan(WIDTH / 2 / first[1].camera.fx)) <= 80
+    camera = first[1].camera
+    assert camera is not None
+    assert 45 <= np.degrees(2 * np.arctan(WIDTH / 2 / camera.fx)) <= 80
 
 
 def test_command_writes_a_data_set_and_goes_on(

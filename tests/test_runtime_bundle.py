@@ -77,7 +77,7 @@ def test_infer_checks_its_input(tiny_bundle: MakeBundle) -> None:
     np.testing.assert_allclose(bundle.infer(images), brightness_depth_m(images), rtol=1e-5)
     for wrong in (images[0], images[:, :31], images.astype(np.float32), images[..., :1]):
         with pytest.raises(ValueError, match="uint8"):
-            bundle.infer(wrong)
+            bundle.infer(wrong)  # type: ignore[arg-type]
 
 
 def test_a_failing_network_says_why(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:

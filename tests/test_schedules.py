@@ -114,7 +114,10 @@ def test_a_frozen_encoder_stands_still_with_its_statistics(
 
     monkeypatch.setattr(Session, "train_step", spying)
     run(frames, tmp_path / "run", optim=OptimConfig(lr=1e-3, freeze_encoder_epochs=1))
-    moved = lambda one, other, part: {k for k in one if k.startswith(part) and not torch.equal(one[k], other[k])}  # noqa: E731
+
+    def moved(one: dict[str, Tensor], other: dict[str, Tensor], part: str) -> set[str]:
+        return {k for k in one if k.startswith(part) and not torch.equal(one[k], other[k])}
+
     assert not moved(seen[0], seen[3], "encoder.")
     assert moved(seen[0], seen[3], "decoder.")
     thawed = moved(seen[3], seen[5], "encoder.")
@@ -149,6 +152,7 @@ def gradients(net: DenseDepth, image: Tensor) -> dict[str, Tensor]:
 def test_gradient_checkpointing_changes_nothing() -> None:
     torch.manual_seed(0)
     plain = DenseDepth("densenet(2,3,2,2)", decoder_width=16).train()
+    module: Any
     for module in plain.modules():
         if hasattr(module, "drop_rate"):
             module.drop_rate = 0.2  # random numbers are drawn again as they were

@@ -38,7 +38,9 @@ def send(server: Running, number: int) -> tuple[int, float]:
     return answer.status_code, seconds
 
 
-def test_two_hundred_requests_of_twenty_clients(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_two_hundred_requests_of_twenty_clients(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serving(bundle, tmp_path) as server, ThreadPoolExecutor(CLIENTS) as clients:
         results = list(clients.map(lambda number: send(server, number), range(200)))
         assert [status for status, _ in results] == [200] * 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("fastapi", reason="needs pip install densedepth[serve]")
 schemathesis = pytest.importorskip("schemathesis", reason="needs the dev extra")
 
-
+from schemathesis import Case, CheckFunction, GenerationMode  # noqa: E402
 from schemathesis.specs.openapi.checks import positive_data_acceptance  # noqa: E402
 
 from conftest import write_tiny_bundle  # noqa: E402
@@ -33,11 +34,11 @@ for kind in ("image/jpeg", "image/png", "image/webp", "image/tiff", "image/heic"
 
 
 # That only one of three numbers may say the camera, and that bytes are a photo, no schema says.
-UNSAID = [positive_data_acceptance]
+UNSAID: list[CheckFunction] = [positive_data_acceptance]
 
 
-@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
-def test_the_api_is_as_it_says(server: Running, mode: schemathesis.GenerationMode) -> None:
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_the_api_is_as_it_says(server: Running, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
     statuses: Counter[int] = Counter()
     for found in schema.get_all_operations():
@@ -45,17 +46,17 @@ def test_the_api_is_as_it_says(server: Running, mode: schemathesis.GenerationMod
         parameters = operation.definition.raw.get("parameters", [])
         # Any text may be the id of a video: there is no wrong one, only one that is not there.
         can_be_wrong = any(parameter["in"] == "query" for parameter in parameters)
-        if mode is schemathesis.GenerationMode.NEGATIVE and not can_be_wrong:
+        if mode is GenerationMode.NEGATIVE and not can_be_wrong:
             continue
 
         @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
-        def check(case: schemathesis.Case) -> None:
+        def check(case: Case[Any]) -> None:
             statuses[case.call_and_validate(excluded_checks=UNSAID).status_code] += 1
 
         check()
     assert sum(statuses.values()) > 40
-    assert statuses[200 if mode is schemathesis.GenerationMode.POSITIVE else 422] > 10
+    assert statuses[200 if mode is GenerationMode.POSITIVE else 422] > 10
     assert server.alive()
 
 

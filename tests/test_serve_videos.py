@@ -36,7 +36,7 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def wait_for(server: Running, video: str, *states: str) -> dict[str, object]:
     deadline_s = time.monotonic() + 60
     while True:
-        status = server.get(f"/v1/videos/{video}").json()
+        status: dict[str, object] = server.get(f"/v1/videos/{video}").json()
         if status["state"] in states:
             return status
         assert time.monotonic() < deadline_s, status
@@ -46,7 +46,8 @@ def wait_for(server: Running, video: str, *states: str) -> dict[str, object]:
 def hand_in(server: Running, clip: bytes, query: str = "") -> str:
     answer = server.post(f"/v1/videos{query}", clip, headers={"Content-Type": "video/mp4"})
     assert answer.status_code == 202, answer.text
-    return answer.json()["id"]
+    video: str = answer.json()["id"]
+    return video
 
 
 def files_of(server: Running) -> list[Path]:

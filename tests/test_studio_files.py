@@ -166,7 +166,7 @@ def test_a_server_that_is_gone(studio: Studio) -> None:
 
 
 def test_a_busy_server_is_asked_again(studio: Studio) -> None:
-    refused = []
+    refused: list[str] = []
 
     def busy(route: Any) -> None:
         if refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import densedepth
 from conftest import MakeBundle, brightness_depth_m
 from densedepth.data.synth import SynthConfig, SyntheticRooms
 from densedepth.runtime import load
-from densedepth.runtime.tiling import predict_tiles, tile_factor, tile_places
+from densedepth.runtime.tiling import Tile, predict_tiles, tile_factor, tile_places
 from densedepth.runtime.upsampling import shrunk
 
 WORKING = (160, 120)
@@ -73,7 +74,7 @@ def test_a_scale_of_its_own_in_every_tile_leaves_no_trace(photo: NDArray[np.uint
 
     def network(tile: NDArray[np.uint8]) -> NDArray[np.float32]:
         # A factor, and a slow drift as of a network that takes a crop for a room.
-        drift = random.uniform(-0.1, 0.1) * np.linspace(-1, 1, tile.shape[1], dtype=np.float32)
+        drift: NDArray[np.float32] = random.uniform(-0.1, 0.1) * np.linspace(-1, 1, tile.shape[1], dtype=np.float32)
         return (0.5 + brightness_depth_m(tile)) * np.float32(random.uniform(0.3, 3)) * np.exp(drift)
 
     steady = predict_tiles(lambda tile: 0.5 + brightness_depth_m(tile), photo, guide_m)
@@ -96,9 +97,14 @@ def test_without_the_guide_seams_would_be_seen(photo: NDArray[np.uint8]) -> None
 
 def test_predict_shows_progress_and_keeps_the_metres(tiny_bundle: MakeBundle) -> None:
     picture = np.full((960, 1280, 3), 128, np.uint8)
-    shown = []
+    shown: list[Tile] = []
+
+    def progress(tiles: Iterable[Tile]) -> list[Tile]:
+        shown.extend(tiles)
+        return shown
+
     estimator = load(tiny_bundle(), threads=1)
-    depth = estimator.predict(picture, tiles="auto", progress=lambda tiles: shown.extend(tiles) or shown)  # type: ignore[func-returns-value]
+    depth = estimator.predict(picture, tiles="auto", progress=progress)
     assert len(shown) == 49
     np.testing.assert_allclose(depth.depth_m, 0.1 + 128 / 255 * 9, rtol=1e-4)
     with pytest.raises(ValueError, match="auto or a whole number"):

@@ -201,7 +201,10 @@ def test_batches_are_what_the_loader_promises(frames: Path) -> None:
 def test_frames_in_memory_do_not_depend_on_what_was_drawn_before(tmp_path: Path) -> None:
     """A JPEG is decoded as small as its first view allows; a run that goes on has another first view."""
     rng = np.random.default_rng(0)
-    photo = lambda: rng.integers(0, 256, (4 * HEIGHT, 4 * WIDTH, 3), dtype=np.uint8)  # noqa: E731
+
+    def photo() -> np.ndarray:
+        return rng.integers(0, 256, (4 * HEIGHT, 4 * WIDTH, 3), dtype=np.uint8)
+
     depth = rng.integers(1000, 9000, (4 * HEIGHT, 4 * WIDTH), dtype=np.uint16)
     root = write_nyu_layout(tmp_path, [(f"room_{n:04}", photo(), depth) for n in range(6)])
     for file in root.rglob("*.jpg"):

@@ -61,6 +61,7 @@ def test_tta_takes_the_mean(tiny_bundle: MakeBundle, tmp_path: Path, random_imag
     both = estimator.run(random_image[None], tta=True)
     assert plain.uncertainty_m is not None
     assert mirrored.uncertainty_m is not None
+    assert both.uncertainty_m is not None
     np.testing.assert_allclose(both.uncertainty_m, (plain.uncertainty_m + mirrored.uncertainty_m[:, :, ::-1]) / 2)
 
 
@@ -80,8 +81,9 @@ def test_npz_keeps_it_and_other_formats_do_not(tmp_path: Path) -> None:
         depth.save(tmp_path / f"x{suffix}")
     kept = load_depth(tmp_path / "x.npz").uncertainty_m
     np.testing.assert_array_equal(kept, depth.uncertainty_m)
-    in_cm = load_depth(tmp_path / "x.npz", metres_per_unit=0.01)
-    np.testing.assert_allclose(in_cm.uncertainty_m, depth.uncertainty_m / 100)
+    in_cm = load_depth(tmp_path / "x.npz", metres_per_unit=0.01).uncertainty_m
+    assert in_cm is not None
+    np.testing.assert_allclose(in_cm, depth.uncertainty_m / 100)
     assert load_depth(tmp_path / "x.png").uncertainty_m is None
     assert load_depth(tmp_path / "x.tiff").uncertainty_m is None
 

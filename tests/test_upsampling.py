@@ -60,7 +60,7 @@ def test_exact_depth_of_rooms_keeps_its_edges() -> None:
 def test_a_floor_of_one_colour_stays_plane() -> None:
     rows = (np.arange(60, dtype=np.float32) + 0.5) / 60
     # Depth of a floor below the horizon is 1 / (row - horizon).
-    floor = np.repeat(1 / (rows + 0.5), 80).reshape(60, 80)
+    floor = np.repeat(1 / (rows + 0.5), 80).reshape(60, 80).astype(np.float32)
     photo = np.full((240, 320, 3), 128, np.uint8)
     np.testing.assert_allclose(guided(floor, photo)[8:-8], enlarged(floor, (320, 240))[8:-8], rtol=0.01)
 

@@ -19,7 +19,6 @@ from conftest import MakeBundle
 av = pytest.importorskip("av", reason="needs PyAV: pip install densedepth[video]")
 
 from densedepth.cli import main  # noqa: E402
-from densedepth.commands import webcam as webcam_command  # noqa: E402
 from densedepth.runtime.video import read_depth_video  # noqa: E402
 from test_video import pictures, times_of, write_clip  # noqa: E402
 
@@ -301,7 +300,7 @@ class FakeWindow:
 def test_webcam_plays_a_file(
     clip: Path, model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webcam_command, "Window", FakeWindow)
+    monkeypatch.setattr("densedepth.commands.webcam.Window", FakeWindow)
     status, out, err = run(capsys, "webcam", "--source", clip, "--model", model, "--range", 1, 5, "--limit", 12)
     assert (status, out, err) == (0, "12 frames shown\n", "")
 
@@ -309,7 +308,7 @@ def test_webcam_plays_a_file(
 def test_webcam_without_a_camera(
     model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webcam_command, "Window", FakeWindow)
+    monkeypatch.setattr("densedepth.commands.webcam.Window", FakeWindow)
     status, _, err = run(capsys, "webcam", "--source", "97", "--model", model)
     assert (status, err.count("\n")) == (1, 1)
     assert "camera 97" in err
