@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from densedepth import __version__
 from densedepth.errors import DenseDepthError
+from densedepth.export.taps import take_apart
 from densedepth.models import DenseDepth
 from densedepth.runtime.network import Prediction
 
@@ -92,6 +93,7 @@ def to_onnx(net: DenseDepth) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, _DIMENSIONS, strict=False):
             dimension.dim_param = name
+    take_apart(model)
     model.producer_name, model.producer_version = "densedepth", __version__
     return model
 

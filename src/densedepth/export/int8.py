@@ -94,7 +94,7 @@ def export_int8(
     card = replace(reference.card, name=name or reference.card.name)
     device = "openvino" if path.suffix == ".xml" else "onnxruntime"
     say(f"calibrating on {len(photos)} photos")
-    quantiser = Quantiser(bundle, photos, MAX_GROUPS)
+    quantiser = Quantiser(bundle, photos, MAX_GROUPS, round_taps=device != "openvino")
     with tempfile.TemporaryDirectory() as folder:
         trial = _Trial(quantiser, card, Path(folder), device, reference)
         kept = _kept_in_float(trial, photos, budget.depth_error, say)

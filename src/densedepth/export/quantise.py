@@ -24,6 +24,7 @@ from onnxruntime.quantization import QDQQuantizer, QuantType, create_calibrator
 
 from densedepth.errors import DenseDepthError
 from densedepth.export.graph import opset_of
+from densedepth.export.taps import exact_nodes
 
 #: What runs in integers. Concat and Resize pass integers on, or the runtime moves them there: a step of their own would
 #: round a second time, and costs OpenVINO time in DenseNets, where every layer concatenates all before it.
@@ -38,13 +39,17 @@ class Quantiser:
         layer_count: number of convolutions, with those outside.
     """
 
-    def __init__(self, bundle: Path, photos: Sequence[NDArray[np.uint8]], max_groups: int) -> None:
+    def __init__(
+        self, bundle: Path, photos: Sequence[NDArray[np.uint8]], max_groups: int, *, round_taps: bool = True
+    ) -> None:
         """Fold the graph of ``bundle``; see on photos the range of each activation and what rounded weights change.
 
         Args:
             bundle: a float bundle (.onnx).
             photos: uint8 (1, H, W, 3) each.
             max_groups: how many groups to make at most.
+            round_taps: round what comes out of the taps of a convolution taken apart (`export.taps`) before they are
+                summed. onnxruntime calculates a convolution in integers only then, OpenVINO in any case.
 
         Raises:
             DenseDepthError: the graph has no convolutions before its last ones.
@@ -53,14 +58,17 @@ class Quantiser:
             folded = Path(folder) / "folded.onnx"
             self._model = _folded(bundle, folded)
             nodes = self._model.graph.node
-            convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"]
-            self.layer_count = len(convolutions)
             self._answering = _answering(self._model.graph)
+            exact = exact_nodes(self._model.graph)
+            self._unrounded = set() if round_taps else {*exact}
+            moving = {*exact} - {*self._answering}
+            convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv" and node.name not in moving]
+            self.layer_count = len(convolutions)
             inner = [i for i in convolutions if nodes[i].name not in self._answering]
             if not inner:
                 raise DenseDepthError(f"{bundle}: has no convolution before the last, so nothing to turn into int8")
             names = [node.name for node in nodes]
-            self._outside = [*names[: inner[0]], *names[convolutions[-1] + 1 :], *self._answering]
+            self._outside = [*names[: inner[0]], *names[convolutions[-1] + 1 :], *self._answering, *moving]
             starts = [part[0] for part in np.array_split(inner, min(max_groups, len(inner)))]
             ends = [*starts[1:], convolutions[-1] + 1]
             self.groups = [names[start:end] for start, end in zip(starts, ends, strict=True)]
@@ -96,6 +104,7 @@ class Quantiser:
             )
             quantizer.quantize_model()
         result: onnx.ModelProto = quantizer.model.model
+        _unround(result.graph, self._unrounded)
         return result
 
     def layers(self, group: int) -> list[str]:
@@ -139,6 +148,24 @@ def _folded(bundle: Path, folded: Path) -> onnx.ModelProto:
     )
     onnx.save(model, folded)
     return model
+
+
+def _unround(graph: onnx.GraphProto, readers: set[str]) -> None:
+    """Give these nodes what came before it was rounded, where they read it."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    for reader in graph.node:
+        if reader.name not in readers:
+            continue
+        for place, name in enumerate(reader.input):
+            dequantise = made_by.get(name)
+            quantise = made_by.get(dequantise.input[0]) if dequantise is not None else None
+            if quantise is not None and quantise.op_type == "QuantizeLinear":
+                reader.input[place] = quantise.input[0]
+    read = {name for node in graph.node for name in node.input}
+    for kind in ("DequantizeLinear", "QuantizeLinear"):
+        for node in [node for node in graph.node if node.op_type == kind and node.output[0] not in read]:
+            graph.node.remove(node)
+        read = {name for node in graph.node for name in node.input}
 
 
 def _answering(graph: onnx.GraphProto) -> list[str]:

@@ -63,11 +63,21 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[DenseDepth, dict[str, Any
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    return {
+    """By name. Convolutions that the export took apart (`export.taps`) are put together again."""
+    weights = {
         tensor.name.removeprefix(PREFIX).removesuffix(HALF): numpy_helper.to_array(tensor).astype(np.float32)
         for tensor in model.graph.initializer
         if tensor.name.startswith(PREFIX)
     }
+    for name in list(weights):
+        layer, _, what = name.removesuffix(".weight").rpartition(".")
+        if what == "tap00":
+            taps = [weights[f"{layer}.tap{row}{column}.weight"] for row in range(3) for column in range(3)]
+            of_doubled = np.stack(taps, axis=-1).reshape(*taps[0].shape[:2], 3, 3)
+            weights[f"{layer}.weight"] = np.concatenate([of_doubled, weights[f"{layer}.beside.weight"]], axis=1)
+        elif what == "taps":
+            weights[f"{layer}.weight"] = weights[name].T.reshape(1, -1, 3, 3)
+    return weights
 
 
 def _camera(card: Card) -> Camera:
