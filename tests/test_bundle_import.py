@@ -60,7 +60,7 @@ def test_exported_again_it_is_the_same_file(net: DenseDepth, bundle: Path, tmp_p
 def test_the_shipped_bundle_can_be_trained_further() -> None:
     net, info = read_bundle(BUNDLES_DIR / "nyu.onnx")
     assert net.architecture.encoder == "tf_efficientnet_lite2"
-    assert (info["camera"]["width"], info["camera"]["height"]) == (320, 240)
+    assert (info["camera"]["width"], info["camera"]["height"]) == (384, 288)
     with torch.no_grad():
         depth_m = net.depth_m(torch.rand(1, 3, 64, 96))
     assert np.isfinite(depth_m.numpy()).all()
