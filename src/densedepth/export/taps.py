@@ -47,7 +47,6 @@ def take_apart(model: onnx.ModelProto, min_doubled: int = MIN_DOUBLED, min_to_on
     count = 0
     for conv in [node for node in graph.node if _is_plain(node, weights)]:
         outputs, inputs = weights[conv.input[1]].dims[:2]
-        apart = _Apart(conv, numpy_helper.to_array(weights[conv.input[1]]))
         concat = made_by.get(conv.input[0])
         resize = made_by.get(concat.input[0]) if concat is not None and _beside_another(concat) else None
         if (
@@ -57,9 +56,11 @@ def take_apart(model: onnx.ModelProto, min_doubled: int = MIN_DOUBLED, min_to_on
             and readers[concat.output[0]] == readers[resize.output[0]] == 1
             and channels.get(concat.input[0], 0) >= min_doubled
         ):
+            apart = _Apart(conv, weights)
             apart.doubled(resize, concat.input[1], channels[concat.input[0]])
             gone = [conv, concat, resize]
         elif outputs == 1 and inputs >= min_to_one:
+            apart = _Apart(conv, weights)
             apart.to_one()
             gone = [conv]
         else:
@@ -90,17 +91,17 @@ class _Apart:
     and would turn them over for anything else.
     """
 
-    def __init__(self, conv: onnx.NodeProto, weight: NDArray[np.float32]) -> None:
+    def __init__(self, conv: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self._conv, self._weight = conv, weight
+        self._conv, self._weight = conv, numpy_helper.to_array(weights[conv.input[1]])
         self._layer = conv.input[1].removesuffix(".half").removesuffix(".weight")
 
     def doubled(self, resize: onnx.NodeProto, beside: str, channels: int) -> None:
         """For a convolution of [a doubled map of so many channels, another map]."""
         rest = self._constant(f"{self._layer}.beside.weight", self._weight[:, channels:])
         inputs = [beside, rest, *self._conv.input[2:]]
-        whole = self._node("Conv", f"{self._conv.name}.beside", inputs, pads=[1, 1, 1, 1])
+        other = self._node("Conv", f"{self._conv.name}.beside", inputs, pads=[1, 1, 1, 1])
         rows = []
         for row in range(3):
             taps = []
@@ -111,7 +112,7 @@ class _Apart:
                 )
                 taps.append(self._twice(self._node("Conv", name, [resize.input[0], tap]), COLUMNS, resize))
             rows.append(self._twice(self._shifted_sum(taps, COLUMNS), ROWS, resize))
-        self._node("Add", f"{self._conv.name}.whole", [self._shifted_sum(rows, ROWS), whole], self._conv.output[0])
+        self._node("Add", f"{self._conv.name}.whole", [self._shifted_sum(rows, ROWS), other], self._conv.output[0])
 
     def to_one(self) -> None:
         """For a convolution to one channel."""
@@ -129,8 +130,7 @@ class _Apart:
         scales = np.ones(4, np.float32)
         scales[axis] = 2
         constant = self._constant(f"{name}.scales", scales)
-        options = {each.name: helper.get_attribute_value(each) for each in resize.attribute}
-        return self._node("Resize", f"{name}.twice", [name, "", constant], **options)
+        return self._node("Resize", f"{name}.twice", [name, "", constant], **_options(resize))
 
     def _shifted_sum(self, maps: list[str], axis: int) -> str:
         """Three maps added up: one shifted by 1 along an axis, one as it is, one by -1; zeros come in."""
@@ -155,7 +155,7 @@ class _Apart:
 
 def _is_plain(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
     """Whether it is a 3x3 convolution of all channels that keeps the size."""
-    options = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    options = _options(node)
     return (
         node.op_type == "Conv"
         and node.input[1] in weights
@@ -166,17 +166,19 @@ def _is_plain(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> boo
 
 
 def _beside_another(node: onnx.NodeProto) -> bool:
-    options = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    return node.op_type == "Concat" and len(node.input) == 2 and options.get("axis") == 1
+    return node.op_type == "Concat" and len(node.input) == 2 and _options(node).get("axis") == 1
 
 
 def _doubles(node: onnx.NodeProto, scales: dict[str, list[float]]) -> bool:
-    options = {each.name: helper.get_attribute_value(each) for each in node.attribute}
     return (
         node.op_type == "Resize"
         and scales.get(node.input[2] if len(node.input) > 2 else "") == [1, 1, 2, 2]
-        and options.get("mode") == b"linear"
+        and _options(node).get("mode") == b"linear"
     )
+
+
+def _options(node: onnx.NodeProto) -> dict[str, Any]:
+    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
 
 def _scales(graph: onnx.GraphProto) -> dict[str, list[float]]:

@@ -11,8 +11,9 @@ from densedepth.runtime.estimator import DepthEstimator
 from densedepth.runtime.hub import PREFIX, fetch_bundle
 
 BUNDLES_DIR = Path(__file__).resolve().parents[1] / "bundles"
-EXAMPLES_DIR = Path(__file__).resolve().parents[1] / "examples"
 """Where the shipped bundles lie, one NAME.onnx each."""
+EXAMPLES_DIR = Path(__file__).resolve().parents[1] / "examples"
+"""Where the example photos lie."""
 
 
 def available() -> list[str]:
