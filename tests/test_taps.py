@@ -14,7 +14,7 @@ import torch
 from densedepth.export import export_checkpoint
 from densedepth.export.int8 import Budget, export_int8
 from densedepth.export.quantise import Quantiser
-from densedepth.export.taps import exact_nodes, take_apart
+from densedepth.export.taps import exact_nodes, put_together, take_apart
 from densedepth.models import DenseDepth, read_bundle, save_checkpoint
 from densedepth.models.densedepth import Preset
 from densedepth.runtime import Bundle
@@ -41,8 +41,14 @@ def made(folder: Path, preset: Preset, decoder_width: int) -> Path:
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wide enough for its first up-sampling block to be worth it."""
+    """Wide enough for its first up-sampling block to be worth it, and two more in float."""
     return made(tmp_path_factory.mktemp("wide"), "half", 512)
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Too narrow for any."""
+    return made(tmp_path_factory.mktemp("narrow"), "half", 32)
 
 
 def answers(model: onnx.ModelProto, images: np.ndarray) -> list[np.ndarray]:
@@ -52,9 +58,9 @@ def answers(model: onnx.ModelProto, images: np.ndarray) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("preset", ["paper", "half"])
-def test_the_same_numbers(preset: Preset, tmp_path: Path) -> None:
+def test_the_same_numbers(preset: Preset, narrow: Path, tmp_path: Path) -> None:
     """Both up-samplings, with the borders of the image; even where it is not worth it."""
-    before = onnx.load(made(tmp_path, preset, 32))
+    before = onnx.load(narrow if preset == "half" else made(tmp_path, preset, 32))
     after = onnx.ModelProto()
     after.CopyFrom(before)
     assert take_apart(after, min_doubled=1, min_to_one=1) == 6  # four blocks, depth and its error
@@ -67,25 +73,39 @@ def test_the_same_numbers(preset: Preset, tmp_path: Path) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-4)
 
 
-def test_only_wide_convolutions_are_taken_apart(wide: Path, tmp_path: Path) -> None:
-    narrow = onnx.load(made(tmp_path, "half", 64))
-    before = narrow.SerializeToString()
-    assert take_apart(narrow) == 0
-    assert narrow.SerializeToString() == before
+def test_only_wide_convolutions_are_taken_apart(wide: Path, narrow: Path) -> None:
+    model = onnx.load(narrow)
+    assert take_apart(model) == 0
+    assert model.SerializeToString() == onnx.load(narrow).SerializeToString()
     names = {tensor.name for tensor in onnx.load(wide).graph.initializer}
     assert "net.decoder.up1.convA.tap22.weight" in names
-    assert "net.decoder.up2.convA.weight" in names
+    assert "net.decoder.up3.convA.tap22.weight" in names
+    assert "net.decoder.up4.convA.weight" in names
 
 
-def test_a_bundle_is_put_together_again_for_training(tmp_path: Path) -> None:
-    bundle = made(tmp_path, "half", 32)
-    expected, _ = read_bundle(bundle)
-    model = onnx.load(bundle)
+def test_a_bundle_is_put_together_again_for_training(narrow: Path, tmp_path: Path) -> None:
+    expected, _ = read_bundle(narrow)
+    model = onnx.load(narrow)
     take_apart(model, min_doubled=1, min_to_one=1)
-    onnx.save(model, bundle)
-    got, _ = read_bundle(bundle)
+    onnx.save(model, tmp_path / "apart.onnx")
+    got, _ = read_bundle(tmp_path / "apart.onnx")
     for (name, one), other in zip(got.state_dict().items(), expected.state_dict().values(), strict=True):
         assert torch.equal(one, other), name
+
+
+def test_putting_together_undoes_it(narrow: Path) -> None:
+    before = onnx.load(narrow)
+    model = onnx.ModelProto()
+    model.CopyFrom(before)
+    take_apart(model, min_doubled=1, min_to_one=1000)
+    assert put_together(model, max_doubled=1) == 0
+    assert put_together(model, max_doubled=33) == 4
+    onnx.checker.check_model(model)
+    assert Counter(node.op_type for node in model.graph.node) == Counter(node.op_type for node in before.graph.node)
+    assert len(model.graph.initializer) == len(before.graph.initializer) + 4  # the scales were nodes of their own
+    image = RNG.integers(0, 256, (2, 75, 101, 3), np.uint8)
+    for one, other in zip(answers(model, image), answers(before, image), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("round_taps", [True, False])
@@ -100,6 +120,7 @@ def test_int8_rounds_what_the_taps_see_and_not_their_sums(round_taps: bool, wide
         assert {made_by[name].op_type for name in conv.input} == {"DequantizeLinear"}
         after = "QuantizeLinear" if round_taps else "Add" if part == "beside" else "Resize"
         assert read_by[conv.output[0]].op_type == after
+    assert "net.decoder.up2.convA.weight_DequantizeLinear_Output" in read_by  # cheaper whole in eight bits
     names = exact_nodes(onnx.load(wide).graph)
     exact = [node for node in graph.node if node.name in names]
     assert Counter(node.op_type for node in exact) == {"Resize": 12, "Conv": 8 + 2, "Add": 9}
@@ -118,8 +139,9 @@ def test_an_int8_file_for_openvino(wide: Path, tmp_path: Path) -> None:
     exported = export_int8(wide, tmp_path / "x.xml", photos, calibrated_on="noise", budget=Budget(0.2))
     report = exported.card.extra["quantization"]
     graph = onnx.load(wide).graph
-    only_shift, taps_of_one = 8, 1
-    assert report["layers"] == sum(node.op_type == "Conv" for node in graph.node) - only_shift - taps_of_one
+    only_shift, taps_of_one, together_again = 3 * 8, 1, 2 * (10 - 1)
+    convolutions = sum(node.op_type == "Conv" for node in graph.node)
+    assert report["layers"] == convolutions - only_shift - taps_of_one - together_again
     assert report["kept_in_float"] == ["decoder.uncertainty.2.sum", "decoder.conv3"]
     network, reference = Bundle(tmp_path / "x.xml", device="openvino"), Bundle(wide)
     error = np.mean([np.abs(np.log(network.infer(photo) / reference.infer(photo))).mean() for photo in photos])

@@ -24,7 +24,7 @@ from onnxruntime.quantization import QDQQuantizer, QuantType, create_calibrator
 
 from densedepth.errors import DenseDepthError
 from densedepth.export.graph import opset_of
-from densedepth.export.taps import exact_nodes
+from densedepth.export.taps import exact_nodes, put_together
 
 #: What runs in integers. Concat and Resize pass integers on, or the runtime moves them there: a step of their own would
 #: round a second time, and costs OpenVINO time in DenseNets, where every layer concatenates all before it.
@@ -131,7 +131,10 @@ class _Photos:
 
 
 def _folded(bundle: Path, folded: Path) -> onnx.ModelProto:
-    """The graph with norms folded into convolutions and weights in float32, as onnxruntime simplifies it."""
+    """The graph with norms folded into convolutions and weights in float32, as onnxruntime simplifies it.
+
+    Convolutions taken apart (`export.taps`) that eight bits calculate faster whole are put together again.
+    """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
@@ -146,6 +149,7 @@ def _folded(bundle: Path, folded: Path) -> onnx.ModelProto:
     model.opset_import.extend(
         [onnx.helper.make_opsetid("", version), *(onnx.helper.make_opsetid(d, 1) for d in domains)]
     )
+    put_together(model)
     onnx.save(model, folded)
     return model
 

@@ -20,8 +20,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-#: With fewer channels coming in, doubling or shifting nine maps costs int8 more than is saved. In float, 100 would do.
-MIN_DOUBLED, MIN_TO_ONE = 400, 64
+#: With fewer channels coming in, doubling or shifting nine maps costs about what is saved; in eight bits, where
+#: products are cheap, already with more.
+MIN_DOUBLED, MIN_DOUBLED_INT8, MIN_TO_ONE = 100, 400, 64
 ROWS, COLUMNS = 2, 3
 
 _EXACT = re.compile(r"\.(tap\d\d\..+|whole|taps|sum)$")
@@ -70,9 +71,58 @@ def take_apart(model: onnx.ModelProto, min_doubled: int = MIN_DOUBLED, min_to_on
             graph.node.insert(place, node)
         for node in gone:
             graph.node.remove(node)
-        graph.initializer.remove(weights[conv.input[1]])
         graph.initializer.extend(apart.constants)
         count += 1
+    if count:
+        _forget_unread(graph)
+    return count
+
+
+def put_together(model: onnx.ModelProto, max_doubled: int = MIN_DOUBLED_INT8) -> int:
+    """Undo :func:`take_apart` in place for convolutions of doubled maps of fewer channels than ``max_doubled``.
+
+    Args:
+        model: a float graph, its weights among the initializers.
+        max_doubled: channels of a doubled map from which on it stays.
+
+    Returns:
+        How many were.
+    """
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    count = 0
+    for whole in [node for node in graph.node if node.name.endswith(".whole")]:
+        name = whole.name.removesuffix(".whole")
+        parts = {node.name.removeprefix(name): node for node in graph.node if node.name.startswith(f"{name}.")}
+        convolutions = [parts[f".tap{row}{column}"] for row in range(3) for column in range(3)]
+        taps = [numpy_helper.to_array(weights[conv.input[1]]) for conv in convolutions]
+        outputs, channels = taps[0].shape[:2]
+        if channels >= max_doubled:
+            continue
+        beside, twice = parts[".beside"], parts[".tap00.twice"]
+        rest = numpy_helper.to_array(weights[beside.input[1]])
+        weight = np.concatenate([np.stack(taps, axis=-1).reshape(outputs, channels, 3, 3), rest], axis=1)
+        layer = weights[beside.input[1]].name.replace(".beside.weight", ".weight")
+        doubled, both, scales = f"{name}.doubled", f"{name}.both", f"{name}.scales"
+        place = list(graph.node).index(whole)
+        inputs = [both, layer, *beside.input[2:]]
+        conv = helper.make_node("Conv", inputs, whole.output, name, pads=[1, 1, 1, 1])
+        graph.node.insert(place, conv)
+        graph.node.insert(place, helper.make_node("Concat", [doubled, beside.input[0]], [both], both, axis=1))
+        resize = helper.make_node("Resize", [convolutions[0].input[0], "", scales], [doubled], doubled)
+        resize.attribute.extend(twice.attribute)
+        graph.node.insert(place, resize)
+        for node in parts.values():
+            graph.node.remove(node)
+        graph.initializer.extend(
+            [
+                numpy_helper.from_array(weight, layer),
+                numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), scales),
+            ]
+        )
+        count += 1
+    if count:
+        _forget_unread(graph)
     return count
 
 
@@ -151,6 +201,12 @@ class _Apart:
     def _constant(self, name: str, value: NDArray[Any]) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
+
+
+def _forget_unread(graph: onnx.GraphProto) -> None:
+    read = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
 
 
 def _is_plain(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
