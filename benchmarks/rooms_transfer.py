@@ -16,7 +16,8 @@ import json
 import statistics
 from pathlib import Path
 
-from transfer import CONFIG, METRICS, densedepth
+from ablation import METRICS
+from transfer import CONFIG, densedepth
 
 NYU_FRAMES, BATCH = 673, 8
 """Training frames that configs/transfer.yaml leaves of the 795, and how many a step takes."""
@@ -49,6 +50,7 @@ class Study:
         self.common = ["--config", CONFIG, *size, "--precision", args.precision]
         self.steps = args.epochs * (NYU_FRAMES // BATCH)
         self.rooms = {count: first_frames(args.rooms, args.out, count) for count in args.take}
+        self.longest = {count: first_frames(args.rooms, args.out, count) for count in args.longest or args.take}
 
     def train(self, name: str, seed: int, root: Path, steps: int, *words: str | Path) -> Path:
         """The run folder of an arm, trained unless it is done."""
@@ -97,10 +99,10 @@ class Study:
         also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 2}])
         mixed = self.train(f"mixed{count}-longer", seed, self.root, steps, "--data.also", also)
         found[f"1.5 times: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
-        # So long that 2,000 frames are seen a dozen times: does it matter how many there are?
+        # So long that 2,000 frames are seen a dozen times and 25,000 once: does it matter how many there are?
         longest = self.train("nyu-longest", seed, self.root, 3 * self.steps)
         found["3 times: ImageNet, NYU"] = self.measure(longest, plain)
-        for count, rooms in self.rooms.items():
+        for count, rooms in self.longest.items():
             alone = self.train(f"rooms{count}-longest", seed, rooms, 2 * self.steps, *ROOMS_ALONE)
             found[f"2 times: ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
             after = self.train(f"rooms{count}-longest-nyu", seed, self.root, self.steps, "--init-from", alone)
@@ -112,10 +114,12 @@ def table(results: list[dict[str, dict[str, float]]]) -> str:
     """Mean and deviation over the seeds that an arm was trained with."""
     lines = [f"| trained on | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
     for arm in results[0]:
-        cells = [[row[arm][name] for row in results if arm in row] for name in METRICS]
-        spread = [f" ± {statistics.stdev(cell):.3f}" if len(cell) > 1 else "" for cell in cells]
-        means = [f"{statistics.mean(cell):.3f}{more}" for cell, more in zip(cells, spread, strict=True)]
-        lines.append(f"| {arm} | {' | '.join(means)} |")
+        cells = []
+        for name in METRICS:
+            digits, values = 1 if name == "silog" else 3, [row[arm][name] for row in results if arm in row]
+            spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -124,6 +128,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="NYU Depth v2 in the csv layout")
     parser.add_argument("--rooms", type=Path, required=True, help="what `densedepth data rooms` wrote")
     parser.add_argument("--take", type=int, nargs="+", default=[2000, 5400], help="numbers of rendered frames")
+    parser.add_argument("--longest", type=int, nargs="+", help="the same for three times the pictures (as --take)")
     parser.add_argument("--out", type=Path, default=Path("runs/rooms_transfer"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=18, help="of NYU frames, in pictures")
