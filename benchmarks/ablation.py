@@ -77,9 +77,14 @@ def measured(args: argparse.Namespace, name: str, seed: int, change: list[str]) 
     return {**{metric: values[metric] for metric in METRICS}, "minutes": json.loads(cost.read_text()) / 60}
 
 
+def shown(metric: str, value: float) -> str:
+    """With as many digits as mean something."""
+    return f"{value:.1f}" if metric == "silog" else f"{value:.3f}"
+
+
 def row(name: str, values: dict[str, float], base_delta1: float) -> str:
     """One line of the table."""
-    cells = " | ".join(f"{values[metric]:.3f}" if metric != "silog" else f"{values[metric]:.1f}" for metric in METRICS)
+    cells = " | ".join(shown(metric, values[metric]) for metric in METRICS)
     return f"| {name} | {cells} | {values['delta1'] - base_delta1:+.3f} | {values['minutes']:.1f} |"
 
 

@@ -3,7 +3,7 @@
     densedepth data rooms --out rooms --frames 6000 --seed 7
     python benchmarks/rooms_transfer.py --root ../shared/nyu --rooms rooms --take 2000 5400
 
-Every arm sees the same number of pictures; those of two more groups, one seed each, see 1.5 and 3 times as many.
+Every arm sees the same number of pictures; those of two more groups see 1.5 (one seed) and 3 times as many.
 Trains configs/transfer.yaml at the size of --size, measures every run on the NYU scenes it held out, and the rooms
 alone on the same scenes (zero-shot, the frames' camera told). Runs that are done are not done again, one that was
 interrupted goes on. Prints the table; OUT/table.md and table.json hold it.
@@ -16,7 +16,7 @@ import json
 import statistics
 from pathlib import Path
 
-from ablation import METRICS
+from ablation import METRICS, shown
 from transfer import CONFIG, densedepth
 
 NYU_FRAMES, BATCH = 673, 8
@@ -50,7 +50,6 @@ class Study:
         self.common = ["--config", CONFIG, *size, "--precision", args.precision]
         self.steps = args.epochs * (NYU_FRAMES // BATCH)
         self.rooms = {count: first_frames(args.rooms, args.out, count) for count in args.take}
-        self.longest = {count: first_frames(args.rooms, args.out, count) for count in args.longest or args.take}
 
     def train(self, name: str, seed: int, root: Path, steps: int, *words: str | Path) -> Path:
         """The run folder of an arm, trained unless it is done."""
@@ -86,23 +85,27 @@ class Study:
             found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
         return found
 
-    def more(self, seed: int) -> dict[str, dict[str, float]]:
-        """Metrics of the arms with more pictures: rooms on top of all the real frames and not in their place."""
+    def longer(self, seed: int) -> dict[str, dict[str, float]]:
+        """Metrics of the arms with 1.5 times the pictures: rooms on top of all the real frames, not in their place."""
         plain, found = self.out / f"nyu-{seed}", {}
         count, rooms = max(self.rooms.items())
         steps = self.steps + self.steps // 2
-        longer = self.train("nyu-longer", seed, self.root, steps)
-        found["1.5 times: ImageNet, NYU"] = self.measure(longer, plain)
+        alone = self.train("nyu-longer", seed, self.root, steps)
+        found["1.5 times: ImageNet, NYU"] = self.measure(alone, plain)
         start: list[str | Path] = ["--init-from", self.out / f"rooms{count}-{seed}"]
         after = self.train(f"rooms{count}-nyu-longer", seed, self.root, self.steps, *start)
         found[f"1.5 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
         also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 2}])
         mixed = self.train(f"mixed{count}-longer", seed, self.root, steps, "--data.also", also)
         found[f"1.5 times: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
-        # So long that 2,000 frames are seen a dozen times and 25,000 once: does it matter how many there are?
+        return found
+
+    def longest(self, seed: int) -> dict[str, dict[str, float]]:
+        """Metrics of the arms with 3 times the pictures: 2,000 rendered frames are seen a dozen times, 40,000 once."""
+        plain, found = self.out / f"nyu-{seed}", {}
         longest = self.train("nyu-longest", seed, self.root, 3 * self.steps)
         found["3 times: ImageNet, NYU"] = self.measure(longest, plain)
-        for count, rooms in self.longest.items():
+        for count, rooms in self.rooms.items():
             alone = self.train(f"rooms{count}-longest", seed, rooms, 2 * self.steps, *ROOMS_ALONE)
             found[f"2 times: ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
             after = self.train(f"rooms{count}-longest-nyu", seed, self.root, self.steps, "--init-from", alone)
@@ -116,9 +119,9 @@ def table(results: list[dict[str, dict[str, float]]]) -> str:
     for arm in results[0]:
         cells = []
         for name in METRICS:
-            digits, values = 1 if name == "silog" else 3, [row[arm][name] for row in results if arm in row]
-            spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
+            values = [row[arm][name] for row in results if arm in row]
+            spread = f" ± {shown(name, statistics.stdev(values))}" if len(values) > 1 else ""
+            cells.append(shown(name, statistics.mean(values)) + spread)
         lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -128,7 +131,6 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="NYU Depth v2 in the csv layout")
     parser.add_argument("--rooms", type=Path, required=True, help="what `densedepth data rooms` wrote")
     parser.add_argument("--take", type=int, nargs="+", default=[2000, 5400], help="numbers of rendered frames")
-    parser.add_argument("--longest", type=int, nargs="+", help="the same for three times the pictures (as --take)")
     parser.add_argument("--out", type=Path, default=Path("runs/rooms_transfer"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=18, help="of NYU frames, in pictures")
@@ -138,7 +140,8 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     study = Study(args)
     results = [study.seed(seed) for seed in range(args.seeds)]
-    results[0] |= study.more(0)
+    results[0] |= study.longer(0)
+    results = [found | study.longest(seed) for seed, found in enumerate(results)]
     text = table(results)
     (args.out / "table.md").write_text(text + "\n")
     (args.out / "table.json").write_text(json.dumps(results, indent=2) + "\n")

@@ -20,6 +20,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from densedepth.models.bundle_import import whole_kernel
+
 #: With fewer channels coming in, doubling or shifting nine maps costs about what is saved; in eight bits, where
 #: products are cheap, already with more.
 MIN_DOUBLED, MIN_DOUBLED_INT8, MIN_TO_ONE = 100, 400, 64
@@ -66,11 +68,7 @@ def take_apart(model: onnx.ModelProto, min_doubled: int = MIN_DOUBLED, min_to_on
             gone = [conv]
         else:
             continue
-        place = list(graph.node).index(conv)
-        for node in reversed(apart.nodes):
-            graph.node.insert(place, node)
-        for node in gone:
-            graph.node.remove(node)
+        _replace(graph, conv, apart.nodes, gone)
         graph.initializer.extend(apart.constants)
         count += 1
     if count:
@@ -94,32 +92,23 @@ def put_together(model: onnx.ModelProto, max_doubled: int = MIN_DOUBLED_INT8) ->
     for whole in [node for node in graph.node if node.name.endswith(".whole")]:
         name = whole.name.removesuffix(".whole")
         parts = {node.name.removeprefix(name): node for node in graph.node if node.name.startswith(f"{name}.")}
-        convolutions = [parts[f".tap{row}{column}"] for row in range(3) for column in range(3)]
-        taps = [numpy_helper.to_array(weights[conv.input[1]]) for conv in convolutions]
-        outputs, channels = taps[0].shape[:2]
-        if channels >= max_doubled:
+        first, beside = parts[".tap00"], parts[".beside"]
+        if weights[first.input[1]].dims[1] >= max_doubled:
             continue
-        beside, twice = parts[".beside"], parts[".tap00.twice"]
-        rest = numpy_helper.to_array(weights[beside.input[1]])
-        weight = np.concatenate([np.stack(taps, axis=-1).reshape(outputs, channels, 3, 3), rest], axis=1)
-        layer = weights[beside.input[1]].name.replace(".beside.weight", ".weight")
+        taps = [weights[parts[f".tap{row}{column}"].input[1]] for row in range(3) for column in range(3)]
+        kernel = whole_kernel([*map(numpy_helper.to_array, taps)], numpy_helper.to_array(weights[beside.input[1]]))
+        layer = beside.input[1].replace(".beside.weight", ".weight")
         doubled, both, scales = f"{name}.doubled", f"{name}.both", f"{name}.scales"
-        place = list(graph.node).index(whole)
-        inputs = [both, layer, *beside.input[2:]]
-        conv = helper.make_node("Conv", inputs, whole.output, name, pads=[1, 1, 1, 1])
-        graph.node.insert(place, conv)
-        graph.node.insert(place, helper.make_node("Concat", [doubled, beside.input[0]], [both], both, axis=1))
-        resize = helper.make_node("Resize", [convolutions[0].input[0], "", scales], [doubled], doubled)
-        resize.attribute.extend(twice.attribute)
-        graph.node.insert(place, resize)
-        for node in parts.values():
-            graph.node.remove(node)
-        graph.initializer.extend(
-            [
-                numpy_helper.from_array(weight, layer),
-                numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), scales),
-            ]
-        )
+        nodes = [
+            helper.make_node(
+                "Resize", [first.input[0], "", scales], [doubled], doubled, **_options(parts[".tap00.twice"])
+            ),
+            helper.make_node("Concat", [doubled, beside.input[0]], [both], both, axis=1),
+            helper.make_node("Conv", [both, layer, *beside.input[2:]], whole.output, name, pads=[1, 1, 1, 1]),
+        ]
+        _replace(graph, whole, nodes, [*parts.values()])
+        constants = {layer: kernel, scales: np.array([1, 1, 2, 2], np.float32)}
+        graph.initializer.extend(numpy_helper.from_array(value, key) for key, value in constants.items())
         count += 1
     if count:
         _forget_unread(graph)
@@ -201,6 +190,17 @@ class _Apart:
     def _constant(self, name: str, value: NDArray[Any]) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
+
+
+def _replace(
+    graph: onnx.GraphProto, last: onnx.NodeProto, nodes: list[onnx.NodeProto], gone: list[onnx.NodeProto]
+) -> None:
+    """Put nodes where ``last`` of those that go is."""
+    place = list(graph.node).index(last)
+    for node in reversed(nodes):
+        graph.node.insert(place, node)
+    for node in gone:
+        graph.node.remove(node)
 
 
 def _forget_unread(graph: onnx.GraphProto) -> None:

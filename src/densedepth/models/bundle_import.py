@@ -73,11 +73,21 @@ def _weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
         layer, _, what = name.removesuffix(".weight").rpartition(".")
         if what == "tap00":
             taps = [weights[f"{layer}.tap{row}{column}.weight"] for row in range(3) for column in range(3)]
-            of_doubled = np.stack(taps, axis=-1).reshape(*taps[0].shape[:2], 3, 3)
-            weights[f"{layer}.weight"] = np.concatenate([of_doubled, weights[f"{layer}.beside.weight"]], axis=1)
+            weights[f"{layer}.weight"] = whole_kernel(taps, weights[f"{layer}.beside.weight"])
         elif what == "taps":
             weights[f"{layer}.weight"] = weights[name].T.reshape(1, -1, 3, 3)
     return weights
+
+
+def whole_kernel(taps: list[np.ndarray], beside: np.ndarray) -> np.ndarray:
+    """The kernel (outputs, channels, 3, 3) of a convolution that the export took apart (`export.taps`).
+
+    Args:
+        taps: nine (outputs, channels of the doubled map, 1, 1), row by row.
+        beside: (outputs, channels of the map beside it, 3, 3).
+    """
+    of_doubled = np.stack(taps, axis=-1).reshape(*taps[0].shape[:2], 3, 3)
+    return np.concatenate([of_doubled, beside], axis=1)
 
 
 def _camera(card: Card) -> Camera:
