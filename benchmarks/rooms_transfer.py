@@ -3,7 +3,8 @@
     densedepth data rooms --out rooms --frames 6000 --seed 7
     python benchmarks/rooms_transfer.py --root ../shared/nyu --rooms rooms --take 2000 5400
 
-Every arm sees the same number of pictures; those of two more groups see 1.5 (one seed) and 3 times as many.
+Every arm sees the same number of pictures, those of a second group three times as many; those of a third are given a
+tenth of the real frames.
 Trains configs/transfer.yaml at the size of --size, measures every run on the NYU scenes it held out, and the rooms
 alone on the same scenes (zero-shot, the frames' camera told). Runs that are done are not done again, one that was
 interrupted goes on. Prints the table; OUT/table.md and table.json hold it.
@@ -16,27 +17,47 @@ import json
 import statistics
 from pathlib import Path
 
+import yaml
 from ablation import METRICS, shown
 from transfer import CONFIG, densedepth
+
+from densedepth.data import open_dataset, split_by_scene
 
 NYU_FRAMES, BATCH = 673, 8
 """Training frames that configs/transfer.yaml leaves of the 795, and how many a step takes."""
 ROOMS_ALONE = ["--data.options.mask_border", "false", "--data.validation_fraction", "0.01"]
 
 
-def first_frames(rooms: Path, out: Path, count: int) -> Path:
-    """A data set of the first ``count`` training frames of ``rooms``: a csv of its own, and links to the files."""
-    folder = out / f"rooms-{count}"
+def rows_of(root: Path) -> list[str]:
+    """The training frames of a folder in the csv layout, a row each."""
+    return (root / "data" / "nyu2_train.csv").read_text().splitlines()
+
+
+def part_of(root: Path, folder: Path, rows: list[str]) -> Path:
+    """A data set of some of the training frames of ``root``: a csv of its own, and links to the files."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    rows = (rooms / "data" / "nyu2_train.csv").read_text().splitlines()
+    (folder / "data" / "nyu2_train.csv").write_text("\n".join(rows) + "\n")
+    for name in ("nyu2_train", "intrinsics.csv", "dataset.json"):
+        link, file = folder / "data" / name, (root / "data" / name).resolve()
+        if file.exists() and not link.is_symlink():
+            link.symlink_to(file)
+    return folder
+
+
+def first_frames(rooms: Path, out: Path, count: int) -> Path:
+    """The first ``count`` training frames of ``rooms``."""
+    rows = rows_of(rooms)
     if len(rows) < count:
         raise SystemExit(f"{rooms} holds {len(rows)} training frames, {count} are wanted")
-    (folder / "data" / "nyu2_train.csv").write_text("\n".join(rows[:count]) + "\n")
-    for name in ("nyu2_train", "intrinsics.csv", "dataset.json"):
-        link = folder / "data" / name
-        if not link.is_symlink():
-            link.symlink_to((rooms / "data" / name).resolve())
-    return folder
+    return part_of(rooms, out / f"rooms-{count}", rows[:count])
+
+
+def few_frames(root: Path, out: Path) -> Path:
+    """Every tenth of the real frames that the arms train on."""
+    split = yaml.safe_load(CONFIG.read_text())["data"]
+    frames = open_dataset("nyu", root, "train")
+    training, _ = split_by_scene(frames, split["validation_fraction"], split["split_seed"])
+    return part_of(root, out / "nyu-few", [rows_of(root)[index] for index in training.indices[::10]])
 
 
 class Study:
@@ -49,6 +70,7 @@ class Study:
         size = ["--data.height", height, "--data.width", width]
         self.common = ["--config", CONFIG, *size, "--precision", args.precision]
         self.steps = args.epochs * (NYU_FRAMES // BATCH)
+        self.some = few_frames(args.root, args.out)
         self.rooms = {count: first_frames(args.rooms, args.out, count) for count in args.take}
 
     def train(self, name: str, seed: int, root: Path, steps: int, *words: str | Path) -> Path:
@@ -85,21 +107,6 @@ class Study:
             found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
         return found
 
-    def longer(self, seed: int) -> dict[str, dict[str, float]]:
-        """Metrics of the arms with 1.5 times the pictures: rooms on top of all the real frames, not in their place."""
-        plain, found = self.out / f"nyu-{seed}", {}
-        count, rooms = max(self.rooms.items())
-        steps = self.steps + self.steps // 2
-        alone = self.train("nyu-longer", seed, self.root, steps)
-        found["1.5 times: ImageNet, NYU"] = self.measure(alone, plain)
-        start: list[str | Path] = ["--init-from", self.out / f"rooms{count}-{seed}"]
-        after = self.train(f"rooms{count}-nyu-longer", seed, self.root, self.steps, *start)
-        found[f"1.5 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
-        also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 2}])
-        mixed = self.train(f"mixed{count}-longer", seed, self.root, steps, "--data.also", also)
-        found[f"1.5 times: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
-        return found
-
     def longest(self, seed: int) -> dict[str, dict[str, float]]:
         """Metrics of the arms with 3 times the pictures: 2,000 rendered frames are seen a dozen times, 40,000 once."""
         plain, found = self.out / f"nyu-{seed}", {}
@@ -112,14 +119,29 @@ class Study:
             found[f"3 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
         return found
 
+    def few(self, seed: int) -> dict[str, dict[str, float]]:
+        """Metrics of the arms with a tenth of the real frames, as with a camera of one's own."""
+        plain, found = self.out / f"nyu-{seed}", {}
+        count, rooms = max(self.rooms.items())
+        words = ["--data.validation_fraction", "0"]
+        alone = self.train("few", seed, self.some, self.steps, *words)
+        found["a tenth: ImageNet, NYU"] = self.measure(alone, plain)
+        start = self.out / f"rooms{count}-{seed}"
+        after = self.train(f"rooms{count}-few", seed, self.some, self.steps // 2, *words, "--init-from", start)
+        found[f"a tenth: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
+        also = ["--data.also", json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 10}])]
+        mixed = self.train(f"mixed{count}-few", seed, self.some, self.steps, *words, *also)
+        found[f"a tenth: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
+        return found
+
 
 def table(results: list[dict[str, dict[str, float]]]) -> str:
-    """Mean and deviation over the seeds that an arm was trained with."""
+    """Mean and deviation over the seeds."""
     lines = [f"| trained on | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
     for arm in results[0]:
         cells = []
         for name in METRICS:
-            values = [row[arm][name] for row in results if arm in row]
+            values = [row[arm][name] for row in results]
             spread = f" ± {shown(name, statistics.stdev(values))}" if len(values) > 1 else ""
             cells.append(shown(name, statistics.mean(values)) + spread)
         lines.append(f"| {arm} | {' | '.join(cells)} |")
@@ -139,9 +161,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     study = Study(args)
-    results = [study.seed(seed) for seed in range(args.seeds)]
-    results[0] |= study.longer(0)
-    results = [found | study.longest(seed) for seed, found in enumerate(results)]
+    results = [study.seed(seed) | study.longest(seed) | study.few(seed) for seed in range(args.seeds)]
     text = table(results)
     (args.out / "table.md").write_text(text + "\n")
     (args.out / "table.json").write_text(json.dumps(results, indent=2) + "\n")
