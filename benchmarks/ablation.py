@@ -58,7 +58,7 @@ def processor_s() -> float:
 
 
 def measured(args: argparse.Namespace, name: str, seed: int, change: list[str]) -> dict[str, float]:
-    """Metrics of a run and the minutes it took (since it went on, if interrupted), trained and measured unless done."""
+    """Metrics of a run and the minutes it took (those since training went on), trained and measured unless done."""
     run: Path = args.out / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
     result, cost, log = run / "validation.json", run / "processor_s.json", run / "log.txt"
     run.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,9 @@ def measured(args: argparse.Namespace, name: str, seed: int, change: list[str]) 
         length = [f"--epochs={EPOCHS}", "--validate_every=1000", f"--precision={args.precision}", f"--seed={seed}"]
         where = ["--config", CONFIG, f"--data.root={args.root}", f"--out={run}"]
         densedepth(log, "train", *where, *size, *length, *change)
-        cost.write_text(json.dumps(processor_s() - started_s))
+        # A run that was trained but not measured has used what it used before, too.
+        before_s = json.loads(cost.read_text()) if cost.exists() else 0.0
+        cost.write_text(json.dumps(before_s + processor_s() - started_s))
         densedepth(log, "evaluate", "--model", run, "--validation-of", run, "--threads", 1, "--json", result)
         print(f"{name}, seed {seed}: done", flush=True)
     values: dict[str, float] = json.loads(result.read_text())["per_image"]

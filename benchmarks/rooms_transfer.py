@@ -55,9 +55,9 @@ def first_frames(rooms: Path, out: Path, count: int) -> Path:
 def few_frames(root: Path, out: Path) -> Path:
     """Every tenth of the real frames that the arms train on."""
     split = yaml.safe_load(CONFIG.read_text())["data"]
-    frames = open_dataset("nyu", root, "train")
+    rows, frames = rows_of(root), open_dataset("nyu", root, "train")
     training, _ = split_by_scene(frames, split["validation_fraction"], split["split_seed"])
-    return part_of(root, out / "nyu-few", [rows_of(root)[index] for index in training.indices[::10]])
+    return part_of(root, out / "nyu-few", [rows[index] for index in training.indices[::10]])
 
 
 class Study:
@@ -70,7 +70,7 @@ class Study:
         size = ["--data.height", height, "--data.width", width]
         self.common = ["--config", CONFIG, *size, "--precision", args.precision]
         self.steps = args.epochs * (NYU_FRAMES // BATCH)
-        self.some = few_frames(args.root, args.out)
+        self.tenth = few_frames(args.root, args.out)
         self.rooms = {count: first_frames(args.rooms, args.out, count) for count in args.take}
 
     def train(self, name: str, seed: int, root: Path, steps: int, *words: str | Path) -> Path:
@@ -83,12 +83,12 @@ class Study:
             (run / "done").touch()
         return run
 
-    def measure(self, run: Path, held_out_by: Path) -> dict[str, float]:
-        """Metrics of ``run`` on the NYU frames that ``held_out_by`` held out."""
+    def measure(self, run: Path, seed: int) -> dict[str, float]:
+        """Metrics of ``run`` on the NYU frames that the arm without rooms held out."""
         result = run / "validation.json"
         if not result.exists():
-            words = ["--model", run, "--validation-of", held_out_by, "--use-camera", "--threads", 1, "--json", result]
-            densedepth(run / "log.txt", "evaluate", *words)
+            held_out = ["--validation-of", self.out / f"nyu-{seed}", "--use-camera"]
+            densedepth(run / "log.txt", "evaluate", "--model", run, *held_out, "--threads", 1, "--json", result)
             print(f"{run.name}: done", flush=True)
         values: dict[str, float] = json.loads(result.read_text())["per_image"]
         return values
@@ -96,42 +96,40 @@ class Study:
     def seed(self, seed: int) -> dict[str, dict[str, float]]:
         """Metrics of every arm with this seed."""
         plain = self.train("nyu", seed, self.root, self.steps)
-        found = {"ImageNet, NYU": self.measure(plain, plain)}
+        found = {"ImageNet, NYU": self.measure(plain, seed)}
         for count, rooms in self.rooms.items():
             alone = self.train(f"rooms{count}", seed, rooms, self.steps // 2, *ROOMS_ALONE)
-            found[f"ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
+            found[f"ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, seed)
             after = self.train(f"rooms{count}-nyu", seed, self.root, self.steps // 2, "--init-from", alone)
-            found[f"ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
+            found[f"ImageNet, {count} rooms frames, then NYU"] = self.measure(after, seed)
             also = json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES}])
             mixed = self.train(f"mixed{count}", seed, self.root, self.steps, "--data.also", also)
-            found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
+            found[f"ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, seed)
         return found
 
     def longest(self, seed: int) -> dict[str, dict[str, float]]:
         """Metrics of the arms with 3 times the pictures: 2,000 rendered frames are seen a dozen times, 40,000 once."""
-        plain, found = self.out / f"nyu-{seed}", {}
-        longest = self.train("nyu-longest", seed, self.root, 3 * self.steps)
-        found["3 times: ImageNet, NYU"] = self.measure(longest, plain)
+        plain = self.train("nyu-longest", seed, self.root, 3 * self.steps)
+        found = {"3 times: ImageNet, NYU": self.measure(plain, seed)}
         for count, rooms in self.rooms.items():
             alone = self.train(f"rooms{count}-longest", seed, rooms, 2 * self.steps, *ROOMS_ALONE)
-            found[f"2 times: ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, plain)
+            found[f"2 times: ImageNet, {count} rooms frames, no NYU"] = self.measure(alone, seed)
             after = self.train(f"rooms{count}-longest-nyu", seed, self.root, self.steps, "--init-from", alone)
-            found[f"3 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
+            found[f"3 times: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, seed)
         return found
 
     def few(self, seed: int) -> dict[str, dict[str, float]]:
         """Metrics of the arms with a tenth of the real frames, as with a camera of one's own."""
-        plain, found = self.out / f"nyu-{seed}", {}
         count, rooms = max(self.rooms.items())
         words = ["--data.validation_fraction", "0"]
-        alone = self.train("few", seed, self.some, self.steps, *words)
-        found["a tenth: ImageNet, NYU"] = self.measure(alone, plain)
+        plain = self.train("few", seed, self.tenth, self.steps, *words)
+        found = {"a tenth: ImageNet, NYU": self.measure(plain, seed)}
         start = self.out / f"rooms{count}-{seed}"
-        after = self.train(f"rooms{count}-few", seed, self.some, self.steps // 2, *words, "--init-from", start)
-        found[f"a tenth: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, plain)
+        after = self.train(f"rooms{count}-few", seed, self.tenth, self.steps // 2, *words, "--init-from", start)
+        found[f"a tenth: ImageNet, {count} rooms frames, then NYU"] = self.measure(after, seed)
         also = ["--data.also", json.dumps([{"root": str(rooms), "per_epoch": NYU_FRAMES // 10}])]
-        mixed = self.train(f"mixed{count}-few", seed, self.some, self.steps, *words, *also)
-        found[f"a tenth: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, plain)
+        mixed = self.train(f"mixed{count}-few", seed, self.tenth, self.steps, *words, *also)
+        found[f"a tenth: ImageNet, {count} rooms frames and NYU mixed"] = self.measure(mixed, seed)
         return found
 
 
